@@ -1,0 +1,43 @@
+# The part of feedgen 1.0.0's entries that feeds/syndication.py uses.
+# ruff: noqa: A002 - the names are feedgen's
+
+from collections.abc import Callable
+from datetime import datetime
+
+from lxml import etree
+
+# feedgen calls the methods that an extension is registered for, and never asks for its class.
+Extension = object
+
+class FeedEntry:
+    # Name-mangled, and named here because the corrections of feeds/syndication.py set them.
+    _FeedEntry__atom_id: str | None
+    _FeedEntry__rss_author: list[str] | None
+    _FeedEntry__rss_description: str | None
+    _FeedEntry__rss_enclosure: dict[str, str] | None
+
+    def __init__(self) -> None: ...
+    def atom_entry(self, extensions: bool = True) -> etree._Element: ...
+    def rss_entry(self, extensions: bool = True) -> etree._Element: ...
+    def title(self, title: str | None = None) -> str | None: ...
+    def guid(self, guid: str | None = None, permalink: bool = False) -> dict[str, object]: ...
+    def updated(self, updated: datetime | None = None) -> datetime: ...
+    def published(self, published: datetime | None = None) -> datetime | None: ...
+    def author(
+        self, author: list[dict[str, str]] | None = None, replace: bool = False, **kwargs: str
+    ) -> list[dict[str, str]] | None: ...
+    def content(self, content: str | None = None, src: str | None = None, type: str | None = None) -> dict[str, str] | None: ...
+    def summary(self, summary: str | None = None, type: str | None = None) -> dict[str, str] | None: ...
+    def link(
+        self, link: list[dict[str, str]] | None = None, replace: bool = False, **kwargs: str
+    ) -> list[dict[str, str]] | None: ...
+    def category(
+        self, category: list[dict[str, str]] | None = None, replace: bool = False, **kwargs: str
+    ) -> list[dict[str, str]] | None: ...
+    def register_extension(
+        self,
+        namespace: str,
+        extension_class_entry: Callable[[], Extension] | None = None,
+        atom: bool = True,
+        rss: bool = True,
+    ) -> None: ...
