@@ -1,0 +1,380 @@
+"""The shape of ``config.yaml``: one pydantic model per section, every field with its documentation.
+
+These models are what the whole program reads its settings from; they are frozen, and unknown keys are mistakes.
+``docs/configuration.md`` and ``docs/config.schema.json`` are generated from them. A value that has the right type and still
+cannot be used is refused by a function of ``constraints``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from feedservice.config import constraints
+from feedservice.config.constraints import Fault
+
+Scalar = str | bool | int | float | None
+Dialect = Literal["auto", "jekyll", "hugo", "zola", "eleventy", "pelican", "plain"]
+Format = Literal["atom", "rss", "json"]
+Kind = Literal["all", "category", "tag", "author", "language", "category-language", "query"]
+IdScheme = Literal["tag", "permalink", "jekyll", "hugo", "pelican", "wordpress"]
+
+_SIZE = r"^[0-9]+(\.[0-9]+)?\s*[KkMmGg]?(i?[Bb])?$"
+_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024**2, "MB": 1024**2, "G": 1024**3}
+
+
+def _bytes(value: object) -> object:
+    """``2M``, ``500K`` or a plain number of bytes."""
+    if isinstance(value, str):
+        text = value.strip().upper().replace("IB", "B")
+        number = text.rstrip("BKMG")
+        unit = text[len(number) :]
+        if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
+            return int(float(number) * _UNITS[unit])
+    return value
+
+
+def _author(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _checked(value: Any, check: Callable[[Any], Fault | None]) -> Any:
+    fault = check(value)
+    if fault is not None:
+        raise PydanticCustomError("config", "{text}", {"text": fault.message, "rule": fault.rule, "hint": fault.hint})
+    return value
+
+
+def _must(check: Callable[[Any], Fault | None]) -> AfterValidator:
+    return AfterValidator(functools.partial(_checked, check=check))
+
+
+def _distinct(values: list[str]) -> Fault | None:
+    again = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    return None if again is None else Fault("config.repeated", f"`{again}` is listed twice", "take one of them out")
+
+
+def _all(check: Callable[[str], Fault | None]) -> Callable[[bool | list[str]], Fault | None]:
+    return lambda values: None if isinstance(values, bool) else next(filter(None, map(check, values)), None)
+
+
+def _keys(values: dict[str, object]) -> Fault | None:
+    return next(filter(None, map(constraints.path_pattern, values)), None)
+
+
+def _aliases(values: dict[str, str]) -> Fault | None:
+    for path, target in values.items():
+        feed, _, form = target.rpartition(".")
+        if not feed or form not in get_args(Format):
+            forms, kinds = ", ".join(get_args(Format)), ", ".join(get_args(Kind))
+            text = f"`{path}` stands for `{target}`, which is no feed and format"
+            return Fault("config.alias", text, f"write a kind ({kinds}) or the key of a feed, a dot, and one of {forms}")
+    return _keys(dict(values))
+
+
+def _home(pattern: str) -> Fault | None:
+    return constraints.placeholder(pattern, ("key", "slug", "name"))
+
+
+def _title(pattern: str) -> Fault | None:
+    return constraints.placeholder(pattern, ("label", "site", "key"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """What a type is called in messages and in the documentation."""
+
+    text: str
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(_bytes, json_schema_input_type=int | Annotated[str, Field(pattern=_SIZE)]),
+    Field(ge=1),
+    Words("a size such as `500K` or `2M`"),
+]
+_URI = Field(json_schema_extra={"format": "uri"})
+BaseUrl = Annotated[str, _must(constraints.base_url), Words("an absolute http or https URL"), _URI]
+WebUrl = Annotated[str, _must(constraints.web_url), Words("an absolute http or https URL"), _URI]
+Zone = Annotated[str, _must(constraints.zone), Words("a time zone such as `Asia/Tokyo`")]
+Language = Annotated[str, _must(constraints.language), Words("a language tag such as `ja` or `pt-BR`")]
+Email = Annotated[str, _must(constraints.email), Words("an e-mail address"), Field(json_schema_extra={"format": "email"})]
+PathPattern = Annotated[str, _must(constraints.path_pattern), Words("a path")]
+FeedKey = Annotated[str, _must(constraints.feed_key), Words("text for a path")]
+Rule = dict[str, Scalar | list[Scalar]]
+"""Front-matter key (or ``path``, ``category``, ``tag``, ``author``, ``language``) → the value or values that match."""
+Texts = Annotated[
+    list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]), Words("a list of texts, or one")
+]
+WebUrls = Annotated[
+    list[WebUrl], BeforeValidator(_one_or_many, json_schema_input_type=WebUrl | list[WebUrl]), Words("a list of URLs, or one")
+]
+Rules = Annotated[
+    list[Rule], BeforeValidator(_one_or_many, json_schema_input_type=Rule | list[Rule]), Words("a list of rules, or one")
+]
+
+
+class Section(BaseModel):
+    """A mapping of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: object) -> object:
+        # A section whose every key is commented out reads as null.
+        return {} if value is None else value
+
+
+class Author(Section):
+    """A person; a plain string is the name."""
+
+    name: str = Field(min_length=1)
+    """Name as readers see it."""
+    email: Email | None = None
+    """Address; it is published in the feeds."""
+    url: WebUrl | None = None
+    """Page of the person."""
+
+
+Person = Annotated[
+    Author,
+    BeforeValidator(_author, json_schema_input_type=str | Author),
+    Words("a name, or a mapping with `name`, `email` and `url`"),
+]
+
+
+class Site(Section):
+    """The site that the feeds belong to."""
+
+    title: str = Field(min_length=1)
+    """Title of the site, and of its main feed."""
+    url: BaseUrl
+    """Public base of the site: entry links are made from it. http or https, without query or fragment."""
+    description: str = ""
+    """One sentence about the site; the description of its main feed."""
+    language: Language = "en"
+    """Language of the site as a BCP 47 tag: `ja`, `en`, `pt-BR`."""
+    timezone: Zone = "UTC"
+    """IANA zone name: what a date without a zone means, and the zone that feeds write dates in."""
+    author: Person | None = None
+    """Author of every post that names none. The site's title stands in when there is none."""
+    image: str | None = None
+    """Logo: absolute URL, or a path below `site.url`."""
+    icon: str | None = None
+    """Small square icon: absolute URL, or a path below `site.url`."""
+    copyright: str | None = None
+    """Rights statement that every feed carries."""
+
+
+class Defaults(Section):
+    """Front-matter values for posts that do not have them (Jekyll's `defaults`)."""
+
+    path: str = ""
+    """Directory prefix or glob that the values are for; empty for every post."""
+    values: dict[str, Scalar | list[Scalar] | dict[str, Scalar]]
+    """Front-matter keys and values."""
+
+
+class Content(Section):
+    """Where the posts are and how they are read."""
+
+    directory: str = "content"
+    """Content directory, relative to the config file."""
+    dialect: Dialect = "auto"
+    """Generator whose conventions the posts follow. `auto` looks for `_config.yml`, `hugo.toml`, `pelicanconf.py` …"""
+    permalink: str = "/:year/:month/:day/:title/"
+    """Path of a post below `site.url`: Jekyll's and Hugo's tokens, or `date`, `pretty`, `ordinal`, `none`."""
+    naive_dates: Literal["site", "utc"] = "site"
+    """What a time without a zone means: the site's zone, or UTC as in Jekyll's YAML."""
+    missing_dates: Literal["refuse", "first-seen"] = "refuse"
+    """A post without any date is refused, or gets the time it was first seen."""
+    future: bool = False
+    """Publish posts whose date lies in the future at once, as Jekyll's `future: true` does."""
+    drafts: bool = False
+    """Publish drafts too: for previews."""
+    include: Texts = Field(default_factory=list)
+    """Globs: only matching files are posts. Empty for all."""
+    ignore: Texts = Field(default_factory=list)
+    """Globs of files and directories that are no posts."""
+    exclude: Rules = Field(default_factory=list)
+    """Rules over front matter: a post that matches one of them is in no feed."""
+    defaults: list[Defaults] = Field(default_factory=list)
+    """Front-matter defaults by path; a later, longer match wins."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Front-matter keys of your own → the key they stand for: `podcast_file: enclosure.url`, `podcast_bytes:
+    enclosure.length`."""
+    category_split: Literal["auto", "none", "space", "comma"] = "auto"
+    """How `categories: a b` written as one string is split. `auto`: as the dialect does."""
+    category_directories: bool | None = None
+    """Directories above `_posts` are categories, as in Jekyll. Default: in dialect jekyll."""
+    excerpt_separator: str = "<!--more-->"
+    """What divides the summary from the rest in the body."""
+    summary_characters: int = Field(default=140, ge=20)
+    """Longest automatic summary in Chinese, Japanese and Korean, in characters."""
+    summary_words: int = Field(default=55, ge=5)
+    """Longest automatic summary elsewhere, in words."""
+    max_post_bytes: Size = 10 * 1024**2
+    """A larger file is refused."""
+    max_front_matter_bytes: Size = 64 * 1024
+    """A longer front matter is refused."""
+    unsafe_html: bool = False
+    """Keep the author's HTML as it is: no script, style or frame is taken out. Only for sites whose every author is trusted."""
+    variables: dict[str, Scalar] = Field(default_factory=dict)
+    """Values of `{{ site.* }}` in dialect jekyll, beside `url`, `baseurl` and `title`."""
+
+
+class Presentation(Section):
+    """How one feed presents itself; what is left out comes from the site or from `feeds`."""
+
+    title: str | None = None
+    """Title of the feed."""
+    description: str | None = None
+    """Description of the feed."""
+    language: Language | None = None
+    """Language of the feed."""
+    image: str | None = None
+    """Picture of the feed: absolute URL, or a path below `site.url`."""
+    timezone: Zone | None = None
+    """Zone the feed's dates are written in; for a category, also what its naive dates mean."""
+    window: int | None = Field(default=None, ge=1)
+    """Number of entries."""
+    content: Literal["full", "summary"] | None = None
+    """Full text or summaries."""
+    home: str | None = None
+    """Page the feed belongs to: absolute URL, or a path below `site.url`."""
+    paths: dict[Format, PathPattern] = Field(default_factory=dict)
+    """Format → path of that document, over the pattern of `feeds.paths`."""
+    aliases: Annotated[dict[str, Format], _must(_keys)] = Field(default_factory=dict)
+    """Further paths → format: old URLs that keep working."""
+    podcast: Podcast | None = None
+    """Makes the feed a podcast."""
+
+
+class Podcast(Section):
+    """Channel-level podcast elements."""
+
+    guid: str | None = None
+    """`podcast:guid`; default: made from the feed's URL."""
+    categories: list[str] = Field(default_factory=list)
+    """Apple's categories; `Society & Culture > Documentary` for a subcategory."""
+    explicit: bool = False
+    """Whether episodes are explicit unless they say otherwise."""
+    owner: Person | None = None
+    """Contact of the show."""
+    type: Literal["episodic", "serial"] = "episodic"
+    """Order in which the show is meant to be heard."""
+    locked: bool | None = None
+    """`podcast:locked`: other platforms may not import the show."""
+
+
+class CategoryFeed(Presentation):
+    """Settings of one category."""
+
+    slug: FeedKey | None = None
+    """Key of the category's feed; default: made from its name."""
+    aka: list[str] = Field(default_factory=list)
+    """Other spellings that are this category."""
+    feed: bool = True
+    """Whether the category has a feed of its own."""
+
+
+class QueryFeed(Presentation):
+    """A feed declared by a query: some `include` rule matches (or there is none) and no `exclude` rule does."""
+
+    key: FeedKey
+    """Key of the feed: names it in paths and on the command line."""
+    include: Rules = Field(default_factory=list)
+    """Rules of which one must match."""
+    exclude: Rules = Field(default_factory=list)
+    """Rules of which none may match."""
+
+
+class Feeds(Section):
+    """Which feeds there are and how they look."""
+
+    url: BaseUrl | None = None
+    """Public base of the feeds; default: `site.url` + `/feeds`."""
+    formats: Annotated[list[Format], _must(_distinct)] = Field(default=["atom", "rss", "json"], min_length=1)
+    """Formats that every feed is written in."""
+    window: int = Field(default=50, ge=1)
+    """Entries in a feed."""
+    content: Literal["full", "summary"] = "full"
+    """Full text or summaries."""
+    max_bytes: Size = 2 * 1024**2
+    """Budget of a document: a longer one gets fewer entries, never shorter ones. Readers refuse more than 1 to 3 MB."""
+    paths: PathPattern | dict[Kind, PathPattern | dict[Format, PathPattern]] = "{key}.{format}"
+    """Path of a document below `feeds.url` (below the host when it begins with `/`): one, or one by kind and format.
+    `{key}`, `{slug}`, `{name}`, `{format}` and `{language}` are filled in. What is left out has `{key}.{format}`."""
+    aliases: Annotated[dict[str, str], _must(_aliases)] = Field(default_factory=dict)
+    """Further paths, or patterns, for the same documents → kind (or the key of one feed) and format: `/feed.xml: all.atom`,
+    `/feed/{key}.xml: category.atom`."""
+    ids: IdScheme = "tag"
+    """How a post without an id of its own is named: a `tag:` URI, or as the generator a site moves from did."""
+    dates: Literal["site", "utc", "author"] = "site"
+    """Zone dates are written in."""
+    all: Presentation = Field(default_factory=Presentation)
+    """The feed of the whole site."""
+    categories: dict[str, CategoryFeed | None] = Field(default_factory=dict)
+    """Settings by category; a category listed here has a feed even before its first post."""
+    category_feeds: bool = True
+    """A feed for every category."""
+    tags: bool | list[str] = False
+    """A feed for every tag, or for those listed."""
+    authors: bool | list[str] = False
+    """A feed for every author, or for those listed."""
+    languages: Annotated[bool | list[str], _must(_all(constraints.language))] = False
+    """A feed for every language, or for those listed."""
+    category_languages: bool = False
+    """A feed for every category in every language it has posts in."""
+    define: list[QueryFeed] = Field(default_factory=list)
+    """Feeds declared by queries."""
+    title_pattern: Annotated[str, _must(_title)] = "{label} – {site}"
+    """Title of a feed that has none of its own."""
+    opml: PathPattern = "/feeds.opml"
+    """Path of the list of all feeds (OPML 2.0)."""
+    category_home: Annotated[str, _must(_home)] | None = None
+    """Page of a category, such as `/category/{slug}/`; default: the site."""
+
+
+class WebSub(Section):
+    """WebSub (W3C Recommendation): who tells subscribers."""
+
+    hubs: WebUrls = Field(default_factory=list)
+    """Hubs that feeds name with `rel=hub`."""
+
+
+class Announce(Section):
+    """Who is told about new posts."""
+
+    websub: WebSub = Field(default_factory=WebSub)
+    """Hubs."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    site: Site
+    """What the site is."""
+    content: Content = Field(default_factory=Content)
+    """Where the posts are, and how to read them."""
+    feeds: Feeds = Field(default_factory=Feeds)
+    """Which feeds there are."""
+    output: str = "public"
+    """Directory the documents are written to, relative to the config file."""
+    state: str = ".feedservice"
+    """Directory for what must be remembered, relative to the config file."""
+    announce: Announce = Field(default_factory=Announce)
+    """Who is told."""
+
+
+Presentation.model_rebuild()
