@@ -1,0 +1,262 @@
+"""Document → problems: the document is read back, and nothing goes live with an error.
+
+Errors are what a specification forbids or a reader loses posts over; warnings are for people, and each is given for one
+format only, so that a feed in three formats says it once. ``Problem.path`` is ``Document.path``; the rules are:
+
+====================== ======== ==================================================================================
+rule                   severity clause
+====================== ======== ==================================================================================
+feed.malformed         error    XML 1.0; RFC 8259; or the root is not that of the format
+feed.required          error    RFC 4287 §4.1.1 and §4.1.2; RSS 2.0, required channel elements; JSON Feed, items
+feed.empty-title       error    readers list a feed by its title
+feed.duplicate-id      error    RFC 4287 §4.1.1; JSON Feed ``id``: one of the two is lost
+feed.url               error    relative, blank, or with characters that no URI has (RFC 3986 §2)
+feed.date              error    RFC 4287 §3.3; RFC 5322 §3.3; no such day, or the wrong weekday
+feed.newer-entry       error    an entry that changed after its feed: readers that look at the feed's date miss it
+feed.self-link         error    WebSub §4: there is exactly one
+feed.alternate         error    RFC 4287 §4.1.1 and §4.1.2: at most one of a type and language
+feed.enclosure         error    RSS 2.0 ``enclosure``: one, with URL, type and a whole number of bytes
+feed.self-differs      warning  the self link is not the URL of the document
+feed.id-not-uri        warning  (Atom) RFC 4287 §4.2.6 wants an IRI; readers take any text
+feed.same-updated      warning  (Atom) entries that changed in the same second have no order
+feed.non-ascii-url     warning  (RSS) RFC 3986: readers of RSS do not know IRIs
+feed.title-html        warning  (RSS) mark-up in a title is shown by one reader and dropped by the next
+feed.enclosure-length  warning  (RSS) the length is unknown
+feed.enclosure-scheme  warning  (RSS) RSS 2.0 wants an HTTP URL
+feed.podcast           warning  (RSS) directories refuse a show without it
+feed.too-large         warning  readers refuse documents above 1 to 3 MB
+====================== ======== ==================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+
+from feedservice.feeds.readback import Part, Readback, UnreadableError, read
+from feedservice.model import Document, Problem, Severity
+
+MAX_BYTES = 1_000_000
+"""Size of a document above which readers begin to refuse it."""
+
+_HEAD_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"atom": ("id", "title", "updated"), "rss": ("title", "link", "description"), "json": ("version", "title")}
+)
+_ENTRY_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "atom": ("id", "title", "updated"),
+        "rss": ("title", "link", "guid", "pubDate"),
+        "json": ("id", "content_html or content_text"),
+    }
+)
+_SHOW_REQUIRED = ("itunes:image", "itunes:category", "itunes:explicit", "itunes:owner")
+
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?:[!#$&'()*+,\-./:;=?@\[\]_~A-Za-z0-9]|%[0-9A-Fa-f]{2})+")
+_HTTP = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*(?:\s*;.*)?")
+_MARK_UP = re.compile(r"</?[A-Za-z][^<>]*>|<!--|&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z][A-Za-z0-9]*);")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RFC5322 = re.compile(
+    rf"({'|'.join(_DAYS)}), (\d{{1,2}}) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
+)
+
+
+def check(document: Document) -> tuple[Problem, ...]:
+    """Return the problems of a document, in document order: those of the feed, then those of each entry.
+
+    The body is the only thing read; nothing is fetched.
+    """
+    try:
+        readback = read(document.format, document.body)
+    except UnreadableError as error:
+        return (
+            Problem(
+                rule="feed.malformed",
+                severity=Severity.ERROR,
+                message=f"the {document.format} document cannot be read back: {error}",
+                hint="this is a defect of feedservice; please report it with the post that was published last",
+                path=document.path,
+                line=error.line,
+                column=error.column,
+            ),
+        )
+    return tuple(_Check(document, readback).problems())
+
+
+class _Check:
+    """The rules over one document; each yields its problems."""
+
+    def __init__(self, document: Document, readback: Readback) -> None:
+        self._document = document
+        self._format = document.format
+        self._readback = readback
+
+    def problems(self) -> Iterator[Problem]:
+        yield from self._size()
+        yield from self._head()
+        yield from self._podcast()
+        repeated = Counter(identity for entry in self._readback.entries for identity in entry.ids)
+        newest = self._date(self._readback.head.dates)
+        for number, entry in enumerate(self._readback.entries, 1):
+            name = f"entry {number} ({entry.ids[0] if entry.ids else 'without id'})"
+            yield from self._required(entry, name, _ENTRY_REQUIRED[self._format])
+            yield from self._common(entry, name)
+            yield from self._identity(entry, name, repeated)
+            yield from self._enclosures(entry, name)
+            yield from self._order(entry, name, newest)
+            yield from self._mark_up(entry, name)
+        yield from self._same_updated()
+
+    def _problem(self, rule: str, message: str, hint: str = "", *, part: Part | None = None, warn: bool = False) -> Problem:
+        return Problem(
+            rule=rule,
+            severity=Severity.WARNING if warn else Severity.ERROR,
+            message=message,
+            hint=hint,
+            path=self._document.path,
+            line=part.line if part else None,
+        )
+
+    def _size(self) -> Iterator[Problem]:
+        size = len(self._document.body)
+        if size > MAX_BYTES:
+            message = f"the document has {size:,} bytes; readers begin to refuse documents above {MAX_BYTES:,}"
+            yield self._problem("feed.too-large", message, "set a smaller window or max_bytes for this feed", warn=True)
+
+    def _head(self) -> Iterator[Problem]:
+        head, selfs = self._readback.head, self._readback.selfs
+        yield from self._required(head, "the feed", _HEAD_REQUIRED[self._format])
+        if head.titles and not head.titles[0].strip():
+            yield self._problem("feed.empty-title", "the feed's title is blank", "set a title for this feed", part=head)
+        if len(selfs) != 1:
+            yield self._problem("feed.self-link", f"the feed has {len(selfs)} links to itself instead of one", part=head)
+        elif selfs[0] != self._document.url:
+            message = f"the feed says that its URL is {selfs[0]}, and is published as {self._document.url}"
+            yield self._problem("feed.self-differs", message, part=head, warn=True)
+        yield from self._common(head, "the feed")
+
+    def _podcast(self) -> Iterator[Problem]:
+        if self._readback.podcast:
+            for name in _SHOW_REQUIRED:
+                if not self._readback.head.counts.get(name):
+                    message = f"the podcast has no {name}; directories refuse a show without it"
+                    yield self._problem("feed.podcast", message, "set it in the feed's podcast section", warn=True)
+
+    def _required(self, part: Part, name: str, required: tuple[str, ...]) -> Iterator[Problem]:
+        for element in required:
+            count = part.counts.get(element, 0)
+            if count != 1:
+                yield self._problem("feed.required", f"{name} has {count} of {element} instead of one", part=part)
+        if self._format != "atom":
+            return
+        if part is self._readback.head:
+            if not part.counts["author"] and not all(entry.counts["author"] for entry in self._readback.entries):
+                message = "neither the feed nor each of its entries has an author"
+                yield self._problem("feed.required", message, "set site.author", part=part)
+        elif not part.counts["content"] and not part.alternates:
+            yield self._problem("feed.required", f"{name} has neither content nor a link to its page", part=part)
+
+    def _common(self, part: Part, name: str) -> Iterator[Problem]:
+        for element, text in part.dates:
+            if _instant(self._format, text) is None:
+                yield self._problem("feed.date", f"{name}: {element} is {text!r}, which is no date of this format", part=part)
+        for element, url in part.urls:
+            yield from self._url(part, f"{name}: {element}", url)
+        if len(set(part.alternates)) != len(part.alternates):
+            yield self._problem("feed.alternate", f"{name} has several alternate links of one type and language", part=part)
+
+    def _url(self, part: Part, what: str, url: str) -> Iterator[Problem]:
+        # What is not ASCII may stand for its percent-encoded form (RFC 3987 §3.1); everything else must be a URI as it is.
+        ascii_only = url.isascii()
+        match = _URI.fullmatch(url if ascii_only else "".join(one if one.isascii() else "_" for one in url))
+        if match is None or (match["scheme"].lower() in {"http", "https"} and not _HTTP.match(url)):
+            relative = ":" not in url.partition("/")[0]
+            reason = "is blank" if not url else "is not absolute" if relative else "has characters that no URL may have"
+            yield self._problem("feed.url", f"{what} {reason}: {url!r}", "write it as https://host/path", part=part)
+        elif not ascii_only and self._format == "rss":
+            message = f"{what} is not in ASCII: {url}"
+            yield self._problem("feed.non-ascii-url", message, "percent-encode it", part=part, warn=True)
+
+    def _identity(self, entry: Part, name: str, repeated: Mapping[str, int]) -> Iterator[Problem]:
+        for identity in entry.ids:
+            if not identity.strip():
+                yield self._problem("feed.required", f"{name} has a blank id", part=entry)
+            elif repeated[identity] > 1:
+                message = f"{name} shares its id with {repeated[identity] - 1} more"
+                yield self._problem("feed.duplicate-id", message, "give each post an id of its own", part=entry)
+            elif self._format == "atom" and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S", identity):
+                message = f"the id of {name} is no URI, as Atom wants it"
+                yield self._problem("feed.id-not-uri", message, "write it as a tag: or urn: URI", part=entry, warn=True)
+
+    def _enclosures(self, entry: Part, name: str) -> Iterator[Problem]:
+        rss = self._format == "rss"
+        if rss and len(entry.enclosures) > 1:
+            yield self._problem("feed.enclosure", f"{name} has {len(entry.enclosures)} enclosures; RSS has one", part=entry)
+        for enclosure in entry.enclosures:
+            if not enclosure.url or not _MEDIA_TYPE.fullmatch(enclosure.type or ""):
+                message = (
+                    f"{name}: the enclosure {enclosure.url!r} of type {enclosure.type!r} needs both, the type as type/subtype"
+                )
+                yield self._problem("feed.enclosure", message, part=entry)
+                continue
+            length = enclosure.length if enclosure.length is not None or rss else "1"
+            if not (length or "").isdecimal():
+                message = f"{name}: the enclosure's length is {length!r} instead of a number of bytes"
+                yield self._problem("feed.enclosure", message, part=entry)
+            elif self._format != "atom":  # Atom's enclosures are links, and read as such
+                yield from self._url(entry, f"{name}: enclosure", enclosure.url)
+            if rss and length == "0":
+                message = f"{name}: the length of {enclosure.url} is not known"
+                yield self._problem("feed.enclosure-length", message, "write its size in bytes as length", part=entry, warn=True)
+            if rss and not _HTTP.match(enclosure.url):
+                message = f"{name}: {enclosure.url} is no HTTP URL"
+                yield self._problem("feed.enclosure-scheme", message, "most readers load nothing else", part=entry, warn=True)
+
+    def _order(self, entry: Part, name: str, newest: datetime | None) -> Iterator[Problem]:
+        changed = self._date(entry.dates)
+        if newest and changed and changed > newest:
+            message = f"{name} is of {changed.isoformat()}, after its feed ({newest.isoformat()})"
+            yield self._problem("feed.newer-entry", message, part=entry)
+
+    def _mark_up(self, entry: Part, name: str) -> Iterator[Problem]:
+        if self._format == "rss" and entry.titles and _MARK_UP.search(entry.titles[0]):
+            message = f"the title of {name} has mark-up: {entry.titles[0]!r}"
+            yield self._problem("feed.title-html", message, "readers show or drop it; use plain text", part=entry, warn=True)
+
+    def _same_updated(self) -> Iterator[Problem]:
+        if self._format != "atom":
+            return
+        times = Counter(text for entry in self._readback.entries for element, text in entry.dates if element == "updated")
+        several = [(text, count) for text, count in times.items() if count > 1]
+        if several:
+            text, count = several[0]
+            more = f", and {len(several) - 1} more such times" if len(several) > 1 else ""
+            message = f"{count} entries changed at {text}{more}: readers sort them by chance"
+            yield self._problem("feed.same-updated", message, "give each post a time of day", warn=True)
+
+    def _date(self, dates: list[tuple[str, str]]) -> datetime | None:
+        """Return the instant of the first date: RSS has one, and ``updated`` comes first in Atom."""
+        return _instant(self._format, dates[0][1]) if dates and self._format != "json" else None
+
+
+def _instant(format_name: str, text: str) -> datetime | None:
+    """Return the instant that ``text`` names, or None when it is no date of the format."""
+    try:
+        if format_name != "rss":
+            return datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
+        match = _RFC5322.fullmatch(text)
+        if match is None:
+            return None
+        weekday, day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+        instant = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset)
+        )
+    except ValueError:
+        return None
+    return instant if _DAYS[instant.weekday()] == weekday else None

@@ -1,0 +1,170 @@
+"""(posts, feed, now) → the entries of a feed: who is in, in which order, and what changes next.
+
+The clock enters the pure part of the house here and nowhere else, to hold back what is not due.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from feedservice import globs
+from feedservice.config.schema import Config, QueryFeed, Rule, Scalar
+from feedservice.feeds.identity import Named
+from feedservice.model import FeedKind, FeedSpec, Post
+from feedservice.taxonomy import identity
+
+
+class Reason(enum.StrEnum):
+    """Why a post is in no feed now."""
+
+    DRAFT = "draft"
+    FUTURE = "future"
+    EXPIRED = "expired"
+    EXCLUDED = "excluded"
+    NO_FEED = "feed: false"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The posts that are out now, newest first, and what is not out."""
+
+    posts: tuple[Named, ...]
+    held: Mapping[str, Reason]
+    """Path → why not."""
+    due: datetime | None
+    """When the next post appears or expires by itself, UTC."""
+
+
+def verdict(post: Post, config: Config, now: datetime) -> Reason | None:
+    """Return why a post is in no feed at ``now``, or None when it is out."""
+    if post.draft and not config.content.drafts:
+        return Reason.DRAFT
+    if post.feeds == ():
+        return Reason.NO_FEED
+    if any(matches(rule, post, config) for rule in config.content.exclude):
+        return Reason.EXCLUDED
+    if post.expires is not None and post.expires <= now:
+        return Reason.EXPIRED
+    if post.published > now and not config.content.future:
+        return Reason.FUTURE
+    return None
+
+
+def live(named: Iterable[Named], config: Config, now: datetime) -> Live:
+    """Return what is out at ``now`` in the order of every feed: newest first, posts of one second by id."""
+    out: list[Named] = []
+    held: dict[str, Reason] = {}
+    due: datetime | None = None
+    for each in named:
+        reason = verdict(each.post, config, now)
+        if reason is None:
+            out.append(each)
+        else:
+            held[each.post.path] = reason
+        moment = each.post.published if reason is Reason.FUTURE else each.post.expires if reason is None else None
+        if moment is not None and (due is None or moment < due):
+            due = moment
+    out.sort(key=lambda each: each.id)
+    out.sort(key=lambda each: each.post.published, reverse=True)
+    return Live(posts=tuple(out), held=held, due=due)
+
+
+def select(posts: Sequence[Named], specs: Sequence[FeedSpec], config: Config) -> dict[str, tuple[Named, ...]]:
+    """Return feed key → its entries, newest first and at most a window of them; ``posts`` are ``Live.posts``."""
+    queries = {query.key: query for query in config.feeds.define}
+    aliases = category_aliases(config)
+    groups: dict[tuple[FeedKind, str, str], list[FeedSpec]] = defaultdict(list)
+    general: list[FeedSpec] = []
+    for spec in specs:
+        if spec.kind in {FeedKind.ALL, FeedKind.QUERY}:
+            general.append(spec)
+        else:
+            groups[spec.kind, spec.term, spec.language_term].append(spec)
+    chosen: dict[str, list[Named]] = {spec.key: [] for spec in specs}
+    for each in posts:
+        post = each.post
+        wanted = [spec for group in _groups(post, config, aliases) for spec in groups.get(group, ())]
+        wanted += [spec for spec in general if spec.kind is FeedKind.ALL or in_query(queries[spec.key], post, config)]
+        for spec in wanted:
+            window = chosen[spec.key]
+            if len(window) < spec.window and (post.feeds is None or spec.key in post.feeds):
+                window.append(each)
+    return {key: tuple(window) for key, window in chosen.items()}
+
+
+def category_aliases(config: Config) -> dict[str, str]:
+    """Return the identity of every other spelling (``aka``) → the identity of the category it is."""
+    settings = config.feeds.categories.items()
+    return {identity(other): identity(label) for label, setting in settings if setting for other in setting.aka}
+
+
+def category_keys(post: Post, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return the identities of a post's categories → the label that the post writes, in order."""
+    keys: dict[str, str] = {}
+    for label in post.categories:
+        key = identity(label)
+        keys.setdefault(aliases.get(key, key), label)
+    return keys
+
+
+def language_of(post: Post, config: Config) -> str:
+    """Return the language a post is written in, lower case: its own, else the site's."""
+    return (post.language or config.site.language).lower()
+
+
+def author_names(post: Post, config: Config) -> list[str]:
+    """Return the names of a post's authors: its own, else the site's."""
+    if post.authors:
+        return [person.name for person in post.authors]
+    return [config.site.author.name] if config.site.author else []
+
+
+def in_query(query: QueryFeed, post: Post, config: Config) -> bool:
+    """Return whether a declared feed wants a post."""
+    included = not query.include or any(matches(rule, post, config) for rule in query.include)
+    return included and not any(matches(rule, post, config) for rule in query.exclude)
+
+
+def matches(rule: Rule, post: Post, config: Config) -> bool:
+    """Return whether every key of a rule matches the post; a list of values matches when one of them does."""
+    return all(_matches(key, value if isinstance(value, list) else [value], post, config) for key, value in rule.items())
+
+
+def _matches(key: str, wanted: Sequence[Scalar], post: Post, config: Config) -> bool:
+    texts = [_text(value) for value in wanted]
+    match key:
+        case "path":
+            return any(globs.matches(text, post.path) for text in texts)
+        case "category" | "categories":
+            aliases = category_aliases(config)
+            return bool({identity(text) for text in texts} & {*category_keys(post, aliases), *map(identity, post.categories)})
+        case "tag" | "tags":
+            return bool({identity(text) for text in texts} & {identity(tag) for tag in post.tags})
+        case "author" | "authors":
+            return bool({identity(text) for text in texts} & {identity(name) for name in author_names(post, config)})
+        case "language" | "lang":
+            own = language_of(post, config)
+            return any(own == text.lower() or own.startswith(text.lower() + "-") for text in texts)
+        case _:
+            value = next((typed for name, typed in post.metadata.items() if name.lower() == key.lower()), None)
+            values = value if isinstance(value, list) else [value]
+            own_texts = {_text(each).strip().casefold() for each in values if isinstance(each, str | bool)}
+            return bool(own_texts & {text.strip().casefold() for text in texts}) or (None in wanted and value is None)
+
+
+def _text(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _groups(post: Post, config: Config, aliases: Mapping[str, str]) -> list[tuple[FeedKind, str, str]]:
+    language = language_of(post, config)
+    groups = [(FeedKind.CATEGORY, key, "") for key in category_keys(post, aliases)]
+    groups += [(FeedKind.CATEGORY_LANGUAGE, key, language) for key in category_keys(post, aliases)]
+    groups += [(FeedKind.TAG, key, "") for key in dict.fromkeys(identity(tag) for tag in post.tags)]
+    groups += [(FeedKind.AUTHOR, key, "") for key in dict.fromkeys(identity(name) for name in author_names(post, config))]
+    groups.append((FeedKind.LANGUAGE, language, ""))
+    return groups

@@ -1,0 +1,242 @@
+"""Which feeds a site has: configuration and the labels its posts use → ``FeedSpec``.
+
+Keys: ``all``; the slug of a category; ``tags/<slug>``, ``authors/<slug>``, ``languages/<tag>``, ``<category>/<language>``; the
+key of a declared feed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from feedservice.config.schema import CategoryFeed, Config, Presentation
+from feedservice.feeds import formats, selection
+from feedservice.feeds.identity import Named
+from feedservice.model import FeedKind, FeedSpec, Problem, Severity
+from feedservice.taxonomy import RESERVED, encode_path, identity, slugs
+
+_NOTHING = Presentation()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The feeds of a site and how its labels are written in them."""
+
+    specs: tuple[FeedSpec, ...]
+    categories: Mapping[str, tuple[str, str]]
+    """Category identity → (slug, label)."""
+    tags: Mapping[str, tuple[str, str]]
+    """Tag identity → (slug, label)."""
+    aliases: Mapping[str, str]
+    """Identity of another spelling → identity of the category."""
+    problems: tuple[Problem, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """A feed before it has its URLs."""
+
+    key: str
+    kind: FeedKind
+    label: str
+    slug: str
+    term: str = ""
+    language_term: str = ""
+    settings: Presentation = _NOTHING
+    language: str | None = None
+
+
+def feeds_base(config: Config) -> str:
+    """Return the public base of the feeds, without a slash at its end."""
+    return (config.feeds.url or config.site.url.rstrip("/") + "/feeds").rstrip("/")
+
+
+def plan(config: Config, posts: Sequence[Named]) -> Plan:
+    """Return the feeds of a site; ``posts`` are those that are out (``Live.posts``), so that nothing scheduled shows through."""
+    aliases = selection.category_aliases(config)
+    settings = {identity(label): (label, value or CategoryFeed()) for label, value in config.feeds.categories.items()}
+    oldest_first = posts[::-1]
+    labels: dict[str, str] = {key: label for key, (label, _) in settings.items()}
+    tags: dict[str, str] = {}
+    for each in oldest_first:
+        for key, label in selection.category_keys(each.post, aliases).items():
+            labels.setdefault(key, label)
+        for label in each.post.tags:
+            tags.setdefault(identity(label), label)
+    taken = RESERVED | {query.key for query in config.feeds.define}
+    fixed = {key: value.slug for key, (_, value) in settings.items() if value.slug}
+    category_slugs = slugs(labels.values(), fixed=fixed, taken=taken)
+    categories = {key: (category_slugs[key], label) for key, label in labels.items()}
+    tag_slugs = slugs(tags.values())
+    tag_names = {key: (tag_slugs[key], label) for key, label in tags.items()}
+
+    wanted = [_Wanted(key="all", kind=FeedKind.ALL, label="", slug="all", settings=config.feeds.all)]
+    wanted += _category_feeds(config, categories, {key: value for key, (_, value) in settings.items()}, oldest_first, aliases)
+    wanted += _label_feeds(FeedKind.TAG, "tags", config.feeds.tags, tag_names)
+    authors = {identity(name): name for each in posts for name in selection.author_names(each.post, config)}
+    author_slugs = slugs(authors.values())
+    author_names = {key: (author_slugs[key], label) for key, label in sorted(authors.items())}
+    wanted += _label_feeds(FeedKind.AUTHOR, "authors", config.feeds.authors, author_names)
+    languages = {
+        language: (language, language) for language in sorted({selection.language_of(each.post, config) for each in posts})
+    }
+    wanted += _label_feeds(FeedKind.LANGUAGE, "languages", config.feeds.languages, languages)
+    wanted += [_Wanted(key=q.key, kind=FeedKind.QUERY, label=q.key, slug=q.key, settings=q) for q in config.feeds.define]
+
+    problems: list[Problem] = []
+    specs = tuple(_placed((_spec(config, each) for each in wanted), problems))
+    return Plan(specs=specs, categories=categories, tags=tag_names, aliases=aliases, problems=tuple(problems))
+
+
+def _category_feeds(
+    config: Config,
+    categories: Mapping[str, tuple[str, str]],
+    settings: Mapping[str, CategoryFeed],
+    posts: Sequence[Named],
+    aliases: Mapping[str, str],
+) -> Iterator[_Wanted]:
+    languages: dict[str, set[str]] = {}
+    for each in posts:
+        for key in selection.category_keys(each.post, aliases):
+            languages.setdefault(key, set()).add(selection.language_of(each.post, config))
+    for key, (slug, label) in categories.items():
+        own = settings.get(key, CategoryFeed())
+        if own.feed and (config.feeds.category_feeds or key in settings):
+            yield _Wanted(key=slug, kind=FeedKind.CATEGORY, label=label, slug=slug, term=key, settings=own)
+        for language in sorted(languages.get(key, ())) if config.feeds.category_languages and own.feed else ():
+            plain = Presentation(description=own.description, image=own.image, window=own.window, content=own.content)
+            yield _Wanted(
+                key=f"{slug}/{language}",
+                kind=FeedKind.CATEGORY_LANGUAGE,
+                label=f"{label} ({language})",
+                slug=slug,
+                term=key,
+                language_term=language,
+                settings=plain,
+                language=language,
+            )
+
+
+def _label_feeds(kind: FeedKind, folder: str, asked: bool | list[str], names: Mapping[str, tuple[str, str]]) -> Iterator[_Wanted]:
+    if asked is False:
+        return
+    keys = list(names) if asked is True else [identity(label) for label in asked]
+    spelled = {identity(label): label for label in asked} if isinstance(asked, list) else {}
+    for key in dict.fromkeys(keys):
+        slug, label = names.get(key) or (slugs([spelled[key]])[key], spelled[key])
+        language = label if kind is FeedKind.LANGUAGE else None
+        yield _Wanted(key=f"{folder}/{slug}", kind=kind, label=label, slug=slug, term=key, language=language)
+
+
+def _spec(config: Config, wanted: _Wanted) -> FeedSpec:
+    site, feeds, own = config.site, config.feeds, wanted.settings
+    if wanted.kind is FeedKind.ALL:
+        title, description = own.title or site.title, own.description or site.description
+    else:
+        title = own.title or feeds.title_pattern.format(label=wanted.label, site=site.title, key=wanted.key)
+        description = own.description or ""
+    home = own.home
+    if home is None and wanted.kind is FeedKind.CATEGORY and feeds.category_home:
+        home = feeds.category_home.format(slug=wanted.slug, key=wanted.key, name=wanted.label)
+    written = {name: _path(config, wanted, name) for name in feeds.formats}
+    zone = "UTC" if feeds.dates == "utc" else "author" if feeds.dates == "author" else own.timezone or site.timezone
+    aliases = {_file(path, name): name for path, name in own.aliases.items()}
+    for pattern, target in feeds.aliases.items():
+        kind, _, name = target.rpartition(".")
+        if kind in {wanted.kind.value, wanted.key} and name in feeds.formats:
+            aliases[_file(_filled(pattern, wanted, name), name)] = name
+    return FeedSpec(
+        key=wanted.key,
+        kind=wanted.kind,
+        term=wanted.term,
+        language_term=wanted.language_term,
+        title=title,
+        description=description,
+        language=own.language or wanted.language or site.language,
+        image=site_url(config, own.image or site.image),
+        zone=zone,
+        window=own.window or feeds.window,
+        full=(own.content or feeds.content) == "full",
+        home_url=site_url(config, home) or site.url.rstrip("/") + "/",
+        urls={name: _origin(feeds_base(config)) + encode_path(path) for name, path in written.items()},
+        paths={name: _file(path, name) for name, path in written.items()},
+        aliases={path: name for path, name in aliases.items() if path not in {_file(p, n) for n, p in written.items()}},
+    )
+
+
+def site_url(config: Config, typed: str | None) -> str | None:
+    """Return the absolute URL of what the configuration says: ``https://…``, or a path below the site."""
+    if not typed:
+        return None
+    if urlsplit(typed).scheme in {"http", "https"}:
+        return typed
+    return config.site.url.rstrip("/") + encode_path("/" + typed.lstrip("/"))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _path(config: Config, wanted: _Wanted, name: str) -> str:
+    """Return the path of a document on its host, unencoded, beginning with a slash."""
+    chosen: object = wanted.settings.paths.get(name)  # type: ignore[call-overload]
+    if chosen is None:
+        chosen = config.feeds.paths
+        if isinstance(chosen, Mapping):
+            chosen = chosen.get(wanted.kind.value)
+        if isinstance(chosen, Mapping):
+            chosen = chosen.get(name)
+    pattern = chosen if isinstance(chosen, str) else "{key}.{format}"
+    path = _filled(pattern, wanted, name)
+    return path if path.startswith("/") else f"{urlsplit(feeds_base(config)).path}/{path}"
+
+
+def _filled(pattern: str, wanted: _Wanted, name: str) -> str:
+    # The raw label may hold anything: what would be a separator or a dot segment is made harmless.
+    label = wanted.label.replace("/", "-").replace("\\", "-").strip(". ") or wanted.slug
+    extension = formats.FORMATS[name].extension
+    return pattern.format(key=wanted.key, slug=wanted.slug, name=label, format=extension, language=wanted.language or "")
+
+
+def _file(path: str, name: str) -> str:
+    """Return the output path of a URL path: a directory's document is its index."""
+    relative = path.lstrip("/")
+    if relative.endswith("/") or not relative:
+        relative += "index." + ("json" if name == "json" else "xml")
+    return relative
+
+
+def _placed(specs: Iterable[FeedSpec], problems: list[Problem]) -> Iterator[FeedSpec]:
+    """Pass on the specs whose paths are theirs alone; the first feed keeps a path that two ask for."""
+    owners: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    for spec in specs:
+        # Compared without case: some file systems do not tell AI.atom from ai.atom.
+        clash = next(((path, owner) for path in spec.paths.values() if (owner := owners.get(path.casefold())) is not None), None)
+        names = {path.casefold() for path in spec.paths.values()}
+        if clash is not None or len(names) < len(spec.paths):
+            path, owner = clash or (next(iter(spec.paths.values())), spec.key)
+            message = (
+                f"the feeds {owner!r} and {spec.key!r} are both written to {path}"
+                if owner != spec.key
+                else f"two formats go to {path}"
+            )
+            hint = "give one of them another slug, key or path (feeds.paths)"
+            problems.append(Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint=hint, path=path))
+            continue
+        owners |= dict.fromkeys(names, spec.key)
+        aliases = {path: name for path, name in spec.aliases.items() if path.casefold() not in owners}
+        for path in spec.aliases.keys() - aliases.keys():
+            message = f"the alias {path} of {spec.key!r} is the path of {owners[path.casefold()]!r}"
+            problems.append(
+                Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint="remove the alias", path=path)
+            )
+        owners |= dict.fromkeys((path.casefold() for path in aliases), spec.key)
+        title = spec.title
+        if title in titles:
+            # Readers list feeds by title: two that look alike cannot be told apart.
+            title = f"{title} ({spec.key})"
+        titles[title] = spec.key
+        yield dataclasses.replace(spec, aliases=aliases, title=title)
