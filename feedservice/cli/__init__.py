@@ -1,0 +1,100 @@
+"""The command line: every verb, its options, and the exit codes.
+
+0 fine; 1 done, but something was refused or found; 2 wrong usage; 3 the configuration is invalid; 4 nothing was done.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedservice import __version__
+from feedservice.cli.output import say
+from feedservice.errors import ConfigError, RefusedError
+
+FOUND, USAGE, INVALID, NOTHING = 1, 2, 3, 4
+"""Exit codes beside 0."""
+
+VERBS = {
+    "build": ("feedservice.cli.build", "Write the feeds."),
+    "check": ("feedservice.cli.build", "Show every problem of configuration, posts and feeds."),
+    "render": ("feedservice.cli.build", "Print one feed as it would be now."),
+    "init": ("feedservice.cli.setup", "Write a commented config.yaml."),
+    "config": ("feedservice.cli.setup", "Look at the configuration."),
+    "completion": ("feedservice.cli.setup", "Print the completion script of a shell."),
+}
+"""Verb → module that holds it, and its line of help: only the verb that is called is imported."""
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb when it is asked for, and turns expected errors into words and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            say(error.problems)
+            count = len(error.problems)
+            click.echo(f"The configuration has {count} {'mistake' if count == 1 else 'mistakes'}; nothing was done.", err=True)
+            ctx.exit(INVALID)
+        except RefusedError as error:
+            click.echo(click.style("refused: ", fg="red", bold=True) + str(error), err=True)
+            if error.hint:
+                click.echo(f"    {error.hint}", err=True)
+            ctx.exit(NOTHING)
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="feedservice")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    envvar="FEEDSERVICE_CONFIG",
+    show_default=True,
+    help="The configuration file; relative paths in it start from its folder.",
+)
+@click.pass_context
+def group(ctx: click.Context, config_file: Path) -> None:
+    """Turn a folder of Markdown posts into RSS, Atom and JSON feeds.
+
+    \b
+    feedservice init            write a config.yaml (and take over an existing generator's)
+    feedservice check           see every problem of configuration, posts and feeds
+    feedservice build           write the feeds
+
+    Exit codes: 0 fine; 1 done, but something was refused or found; 2 wrong usage; 3 the configuration is invalid;
+    4 nothing was done.
+    """  # noqa: D301  -- \b is click's mark for a paragraph that keeps its lines
+    ctx.obj = config_file
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    try:
+        group(prog_name="feedservice")
+    except BrokenPipeError:
+        # The reader of a pipe went away (``| head``): that is no error of ours.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,176 @@
+"""``build``, ``check`` and ``render``: one pass, all problems, one feed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedservice import dates
+from feedservice.cli import output
+from feedservice.config import Loaded, load
+from feedservice.feeds.formats import FORMATS
+from feedservice.feeds.selection import Reason
+from feedservice.model import Problem, Severity
+from feedservice.service import publish
+from feedservice.service.publish import Report
+
+Decorated = Callable[..., Any]
+
+
+def _config(command: Decorated) -> Decorated:
+    return click.option(
+        "--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml]."
+    )(command)
+
+
+def _as_of(command: Decorated) -> Decorated:
+    return click.option("--as-of", metavar="TIME", help="Act as if it were this time, such as 2026-01-01 09:00.")(command)
+
+
+def _json(command: Decorated) -> Decorated:
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def _loaded(ctx: click.Context, own: Path | None) -> Loaded:
+    return load(own or ctx.obj, os.environ)
+
+
+def _now(loaded: Loaded, as_of: str | None) -> datetime:
+    if as_of is None:
+        return datetime.now(UTC)
+    reading = dates.read(as_of, zone=loaded.config.site.timezone, naive="site")
+    if isinstance(reading, Problem):
+        raise click.BadParameter(f"{reading.message} ({reading.hint})", param_hint="--as-of")
+    return reading.instant
+
+
+@click.command()
+@_config
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write to [default: output in the configuration].")
+@click.option("--strict", is_flag=True, help="Write nothing when any post or feed has an error.")
+@_as_of
+@_json
+@click.pass_context
+def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict: bool, as_of: str | None, as_json: bool) -> None:
+    """Write the feeds.
+
+    Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
+    published, and the exit code is 1.
+    """
+    loaded = _loaded(ctx, own_config)
+    now = _now(loaded, as_of)
+    target = out or loaded.root / loaded.config.output
+    with output.progress() as progress:
+        report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
+    if as_json:
+        click.echo(output.json_text(_report_json(report)))
+    else:
+        output.say(report.problems)
+        for line in _summary(report, target, loaded, strict=strict):
+            click.echo(line)
+    if report.errors:
+        ctx.exit(4 if strict else 1)
+
+
+@click.command()
+@_config
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json", "github"]), default="text", show_default=True, help="How to print."
+)
+@_as_of
+@_json
+@click.pass_context
+def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | None, as_json: bool) -> None:
+    """Show every problem of the configuration, the posts and the feeds; write nothing.
+
+    Exit code 1 when something is an error; warnings alone are fine. --format github prints annotations for a pull request.
+    """
+    loaded = _loaded(ctx, own_config)
+    with output.progress() as progress:
+        problems = publish.check(loaded, now=_now(loaded, as_of), progress=progress)
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    if as_json or style == "json":
+        click.echo(output.json_text([output.problem_json(problem) for problem in problems]))
+    elif style == "github":
+        for problem in problems:
+            click.echo(output.github_of(problem))
+    else:
+        for problem in problems:
+            click.echo(output.text_of(problem))
+        warnings = len(problems) - errors
+        click.echo(f"{output.counted(errors, 'error')}, {output.counted(warnings, 'warning')}" if problems else "No problems.")
+    if errors:
+        ctx.exit(1)
+
+
+@click.command()
+@click.argument("feed")
+@_config
+@click.option("--format", "name", type=click.Choice(list(FORMATS)), default="atom", show_default=True, help="Which format.")
+@_as_of
+@click.pass_context
+def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as_of: str | None) -> None:
+    """Print one feed as it would be now. FEED is its key: all, or a category's slug."""
+    loaded = _loaded(ctx, own_config)
+    body, problems = publish.one(loaded, feed, name, now=_now(loaded, as_of))
+    output.say(problems)
+    sys.stdout.buffer.write(body)
+
+
+def _summary(report: Report, target: Path, loaded: Loaded, *, strict: bool) -> list[str]:
+    held = [
+        f"{output.counted(count, reason.value)}" for reason, count in report.held.items() if count and reason is not Reason.FUTURE
+    ]
+    future = report.held.get(Reason.FUTURE, 0)
+    parts = [f"{report.refused:,} refused" if report.refused else "", f"{future:,} scheduled" if future else "", *held]
+    lines = [
+        f"{output.counted(report.posts, 'post')}: {report.live:,} published" + "".join(f", {part}" for part in parts if part)
+    ]
+    if strict and report.errors:
+        return [*lines, f"Nothing was written: {output.counted(report.errors, 'error')} and --strict."]
+    changed = sum(written.changed for written in report.written)
+    same = len(report.written) - changed
+    told = output.listed(
+        [f"{output.counted(changed, 'file')} written" if changed else "nothing written", f"{same:,} unchanged" if same else ""]
+    )
+    lines.append(f"{output.counted(len(report.feeds), 'feed')} in {target}: {told}")
+    if report.withheld:
+        lines.append(f"Kept as they were, because the new ones have errors: {', '.join(report.withheld)}")
+    if report.due is not None:
+        zone = loaded.config.site.timezone
+        lines.append(f"Next change by itself: {dates.rfc3339(report.due, zone)} ({zone})")
+    lines.append(
+        f"Took {sum(report.stages.values()):.2f} s ({', '.join(f'{name} {took:.2f}' for name, took in report.stages.items())})"
+    )
+    return lines
+
+
+def _report_json(report: Report) -> dict[str, object]:
+    return {
+        "posts": report.posts,
+        "published": report.live,
+        "refused": report.refused,
+        "held": {reason.value: count for reason, count in report.held.items()},
+        "next_change": report.due,
+        "feeds": [{"key": spec.key, "title": spec.title, "urls": dict(spec.urls)} for spec in report.feeds],
+        "files": [
+            {
+                "path": each.path,
+                "feed": each.feed,
+                "format": each.format,
+                "bytes": each.bytes,
+                "entries": each.entries,
+                "changed": each.changed,
+            }
+            for each in report.written
+        ],
+        "withheld": list(report.withheld),
+        "problems": [output.problem_json(problem) for problem in report.problems],
+        "seconds": {name: round(took, 3) for name, took in report.stages.items()},
+    }

@@ -1,0 +1,69 @@
+"""Files that are replaced whole or not at all.
+
+A document is staged beside its target (same directory, so the rename cannot cross a file system), made durable, and renamed.
+A reader sees the old bytes or the new ones. A file whose bytes would be the same is not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from pathlib import Path
+
+_STAGED = ".feedservice-new"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A file that is written and waits for its name."""
+
+    target: Path
+    temporary: Path
+
+
+def same(target: Path, body: bytes) -> bool:
+    """Return whether a file holds exactly these bytes."""
+    try:
+        if target.is_symlink() or target.stat().st_size != len(body):
+            return False
+        return target.read_bytes() == body
+    except FileNotFoundError:
+        return False
+
+
+def stage(target: Path, body: bytes) -> Staged:
+    """Write the bytes durably beside their target. Raises ``OSError`` when that cannot be done; nothing is left then."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name[:200]}{_STAGED}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return Staged(target=target, temporary=temporary)
+
+
+def commit(staged: Staged) -> None:
+    """Give a staged file its name (POSIX ``rename``: atomic)."""
+    staged.temporary.replace(staged.target)
+
+
+def discard(staged: Staged) -> None:
+    """Remove a staged file that will not be needed."""
+    staged.temporary.unlink(missing_ok=True)
+
+
+def settle(folders: set[Path]) -> None:
+    """Make renames durable: a directory is a file too."""
+    for folder in sorted(folders):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Some network file systems refuse to sync a directory; their renames are as durable as they get.
+            with contextlib.suppress(OSError):
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,255 @@
+"""One pass: what is in the content directory becomes what is in ``public/``.
+
+::
+
+    scan → parse → name → select → render → assemble → lint → stage ─┬─ all staged → rename → sync
+                                                                     └─ refused    → the last good file stays
+
+Nothing is renamed before everything is staged, so a pass that fails half-way changes nothing, and a crash between two renames
+leaves whole files that the next pass completes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feedservice import dates
+from feedservice.config import Loaded
+from feedservice.errors import RefusedError
+from feedservice.feeds import opml
+from feedservice.feeds.entries import authors
+from feedservice.feeds.selection import Reason
+from feedservice.model import FeedSpec, Problem, Severity
+from feedservice.service import files, render, workers
+from feedservice.service.collect import Collected, Progress, collect, content_directory
+from feedservice.service.files import Staged
+from feedservice.service.workers import Workers
+
+_TRIES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One file of the output directory after a pass."""
+
+    path: str
+    feed: str
+    format: str
+    bytes: int
+    entries: int
+    changed: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a pass did. ``stages`` are seconds."""
+
+    posts: int
+    live: int
+    refused: int
+    held: Mapping[Reason, int]
+    feeds: tuple[FeedSpec, ...]
+    written: tuple[Written, ...]
+    withheld: tuple[str, ...]
+    """Paths of documents that did not read back cleanly: the last good ones stay."""
+    problems: tuple[Problem, ...]
+    due: datetime | None
+    stages: Mapping[str, float]
+
+    @property
+    def errors(self) -> int:
+        """Return how many problems are errors."""
+        return sum(problem.severity is Severity.ERROR for problem in self.problems)
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def build(loaded: Loaded, *, now: datetime, out: Path, strict: bool = False, progress: Progress = silent) -> Report:
+    """Make one pass and return what it did.
+
+    With ``strict`` nothing is written when anything is an error. Raises ``RefusedError`` when nothing could be done: no
+    content directory, an output directory that cannot be written, posts that never hold still.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _pass(loaded, now=now, out=out, strict=strict, progress=progress)
+        except render.ChangedError:
+            continue
+    raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
+
+
+def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: Progress) -> Report:
+    clock = _Stages()
+    config = loaded.config
+    formats = list(config.feeds.formats)
+    staged: list[Staged] = []
+    written: list[Written] = []
+    withheld: list[str] = []
+    seen_file = loaded.root / config.state / "first-seen.json"
+    first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
+    with Workers(_processes(loaded)) as pool:
+        collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress)
+        clock.mark("read")
+        problems = [*loaded.problems, *collected.problems]
+        try:
+            for made in render.make(collected, collected.plan.specs, formats, pool, progress):
+                problems += made.problems
+                broken = {problem.path for problem in made.problems if problem.severity is Severity.ERROR}
+                for document in made.documents:
+                    if document.path in broken:
+                        withheld.append(document.path)
+                        continue
+                    names = [document.path, *(path for path, name in made.spec.aliases.items() if name == document.format)]
+                    for path in names:
+                        changed = _stage(out, path, document.body, staged)
+                        counts = {"bytes": len(document.body), "entries": len(document.entries)}
+                        written.append(Written(path=path, feed=document.feed, format=document.format, changed=changed, **counts))
+            clock.mark("render")
+            written += _lists(collected, out, staged)
+            if first_seen != collected.first_seen and collected.first_seen:
+                _stage(seen_file.parent, seen_file.name, _remember(collected.first_seen), staged)
+            if strict and any(problem.severity is Severity.ERROR for problem in problems):
+                _discard(staged)
+                written = []
+            _commit(staged)
+        except OSError as error:
+            _discard(staged)
+            message = f"cannot write {error.filename or out}: {error.strerror}"
+            raise RefusedError(message, "check permissions and free space; nothing was changed") from error
+        except BaseException:
+            _discard(staged)
+            raise
+        clock.mark("write")
+    return Report(
+        posts=len(collected.files),
+        live=len(collected.live.posts),
+        refused=len(collected.files) - len(collected.named),
+        held={reason: sum(held is reason for held in collected.live.held.values()) for reason in Reason},
+        feeds=collected.plan.specs,
+        written=tuple(written),
+        withheld=tuple(withheld),
+        problems=ordered(problems),
+        due=collected.live.due,
+        stages=clock.seconds,
+    )
+
+
+def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[Problem, ...]:
+    """Return every problem of the configuration, of every post, and of every feed as it would be now; nothing is written."""
+    for _ in range(_TRIES):
+        try:
+            with Workers(_processes(loaded)) as pool:
+                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress)
+                problems = [*loaded.problems, *collected.problems]
+                for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
+                    problems += made.problems
+                shown = {each.post.path for window in collected.windows.values() for each in window}
+                rest = [each.post.path for each in collected.named if each.post.path not in shown]
+                problems += render.every_problem(collected, rest, pool, progress)
+                return ordered(problems)
+        except render.ChangedError:
+            continue
+    raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
+
+
+def one(loaded: Loaded, key: str, name: str, *, now: datetime) -> tuple[bytes, tuple[Problem, ...]]:
+    """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
+    with Workers(1) as pool:
+        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent)
+        spec = next((spec for spec in collected.plan.specs if key in {spec.key, *spec.paths.values()}), None)
+        if spec is None:
+            keys = ", ".join(spec.key for spec in collected.plan.specs[:20])
+            raise RefusedError(f"there is no feed {key!r}", f"the feeds are: {keys}")
+        if name not in spec.urls:
+            spec = dataclasses.replace(
+                spec, urls={**spec.urls, name: next(iter(spec.urls.values()))}, paths={**spec.paths, name: name}
+            )
+        made = next(render.make(collected, [spec], [name], pool, silent))
+        return made.documents[0].body, ordered(made.problems)
+
+
+def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems without repeats, by path and line; errors of a line first."""
+    key = {
+        problem: (problem.path, problem.line or 0, problem.column or 0, problem.severity, problem.rule) for problem in problems
+    }
+    return tuple(sorted(key, key=key.__getitem__))
+
+
+def _processes(loaded: Loaded) -> int:
+    """Return how many processes to use, from a cheap look at how much there is."""
+    folder = content_directory(loaded)
+    seen = 0
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        seen += path.suffix in {".md", ".markdown", ".html"}
+        if seen >= workers.WORTH_IT:
+            break
+    return workers.count_for(seen)
+
+
+def _lists(collected: Collected, out: Path, staged: list[Staged]) -> list[Written]:
+    config = collected.config
+    newest = max((each.post.updated or each.post.published for each in collected.live.posts), default=None)
+    body = opml.render(config.site.title, collected.plan.specs, owner=authors(config)[0], modified=newest)
+    path = config.feeds.opml.lstrip("/")
+    changed = _stage(out, path, body, staged)
+    return [Written(path=path, feed="", format="opml", bytes=len(body), entries=len(collected.plan.specs), changed=changed)]
+
+
+def _stage(out: Path, path: str, body: bytes, staged: list[Staged]) -> bool:
+    target = out / path
+    if files.same(target, body):
+        return False
+    staged.append(files.stage(target, body))
+    return True
+
+
+def _commit(staged: list[Staged]) -> None:
+    for each in staged:
+        files.commit(each)
+    files.settle({each.target.parent for each in staged})
+    staged.clear()
+
+
+def _discard(staged: list[Staged]) -> None:
+    for each in staged:
+        files.discard(each)
+    staged.clear()
+
+
+def _recall(path: Path) -> dict[str, datetime]:
+    """Return when posts without a date were first seen; a file that is damaged is said so, not forgotten."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): datetime.fromisoformat(text).astimezone(UTC) for name, text in stored.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise RefusedError(
+            f"{path} is damaged: {error}", "restore it from a backup, or delete it to date those posts anew"
+        ) from error
+
+
+def _remember(first_seen: Mapping[str, datetime]) -> bytes:
+    lines = {path: dates.rfc3339(instant, "UTC") for path, instant in sorted(first_seen.items())}
+    return (json.dumps(lines, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+class _Stages:
+    """Seconds per stage, for the report."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now

@@ -1,0 +1,166 @@
+"""Collected site → Documents, feed by feed.
+
+Every entry is rendered once, in the order in which feeds first need it, and forgotten when the last feed that shows it is
+done: the whole archive is never in memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from feedservice.config.schema import Config
+from feedservice.feeds import assemble, entries, lint
+from feedservice.feeds.identity import Named
+from feedservice.model import Document, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
+from feedservice.service import workers
+from feedservice.service.collect import Collected, Progress
+from feedservice.service.workers import Order, Rendered, ToRender, Workers
+
+Fragments = dict[str, Mapping[tuple[Profile, str], Fragment]]
+"""Path of the post → its entry in every profile and format."""
+
+
+class ChangedError(Exception):
+    """A post changed between being read and being rendered: what was decided no longer holds, so the pass begins anew."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One feed in every format, and what its own checks and its entries' rendering found."""
+
+    spec: FeedSpec
+    documents: tuple[Document, ...]
+    problems: tuple[Problem, ...]
+
+
+def profile_of(spec: FeedSpec, config: Config) -> Profile:
+    """Return all that a feed decides about the bytes of its entries."""
+    return entries.profile(spec, podcast=assemble.podcast(spec, config) is not None)
+
+
+def make(
+    collected: Collected, specs: Sequence[FeedSpec], formats: Sequence[str], pool: Workers, progress: Progress
+) -> Iterator[Made]:
+    """Yield the feeds in order. Raises ``ChangedError`` when a post is no longer what was read."""
+    config = collected.config
+    profiles = {spec.key: profile_of(spec, config) for spec in specs}
+    uses = Counter(each.post.path for spec in specs for each in collected.windows[spec.key])
+    wanted: dict[str, dict[Profile, None]] = {}
+    for spec in specs:
+        for each in collected.windows[spec.key]:
+            wanted.setdefault(each.post.path, {})[profiles[spec.key]] = None
+    rendered = _rendered(collected, specs, wanted, formats, pool)
+    epoch = min((each.post.published for each in collected.live.posts), default=assemble.EPOCH)
+    ready: Fragments = {}
+    done = 0
+    for number, spec in enumerate(specs):
+        window = collected.windows[spec.key]
+        problems: list[Problem] = []
+        for each in window:
+            while each.post.path not in ready:
+                made = next(rendered)
+                if made.changed:
+                    raise ChangedError(made.path)
+                ready[made.path] = made.fragments
+                problems += made.problems
+                done += 1
+        parts = {name: [ready[each.post.path][profiles[spec.key], name] for each in window] for name in formats}
+        yield _feed(spec, window, parts, config=config, epoch=epoch, problems=problems)
+        for each in window:
+            uses[each.post.path] -= 1
+            if not uses[each.post.path]:
+                del ready[each.post.path]
+        progress("writing feeds", number + 1, len(specs))
+
+
+def every_problem(collected: Collected, paths: Sequence[str], pool: Workers, progress: Progress) -> Iterator[Problem]:
+    """Yield what rendering the given posts finds, for those that no feed shows."""
+    by_path = {each.post.path: each for each in collected.named}
+    orders = [_order(collected, by_path[path], ()) for path in paths if path in by_path]
+    done = 0
+    for made in pool.map(workers.render_batch, _batches(collected, orders, ())):
+        for each in made:
+            yield from each.problems
+        done += len(made)
+        progress("checking posts", done, len(orders))
+
+
+def _feed(
+    spec: FeedSpec,
+    window: Sequence[Named],
+    parts: Mapping[str, Sequence[Fragment]],
+    *,
+    config: Config,
+    epoch: datetime,
+    problems: Sequence[Problem],
+) -> Made:
+    shown = assemble.fitting(parts, config.feeds.max_bytes)
+    window, parts = window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
+    head = assemble.head(spec, window, config, epoch=epoch)
+    documents, found = _documents(head, parts)
+    refused: list[Problem] = []
+    if _errors(found):
+        # One bad entry must not cost a feed the others: each is tried alone, and what fails alone is left out.
+        alone = [_errors(_documents(head, {name: part[at : at + 1] for name, part in parts.items()})[1]) for at in range(shown)]
+        kept = [at for at in range(shown) if not alone[at]]
+        if len(kept) < shown:
+            refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
+            head = assemble.head(spec, [window[at] for at in kept], config, epoch=epoch)
+            documents, found = _documents(head, {name: [part[at] for at in kept] for name, part in parts.items()})
+    return Made(spec=spec, documents=documents, problems=(*problems, *refused, *found))
+
+
+def _documents(head: FeedHead, parts: Mapping[str, Sequence[Fragment]]) -> tuple[tuple[Document, ...], list[Problem]]:
+    documents = tuple(assemble.document(head, name, fragments) for name, fragments in parts.items())
+    return documents, [problem for document in documents for problem in lint.check(document)]
+
+
+def _errors(problems: Sequence[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
+
+
+def _rendered(
+    collected: Collected,
+    specs: Sequence[FeedSpec],
+    wanted: Mapping[str, Mapping[Profile, None]],
+    formats: Sequence[str],
+    pool: Workers,
+) -> Iterator[Rendered]:
+    seen: set[str] = set()
+    orders: list[Order] = []
+    for spec in specs:
+        for each in collected.windows[spec.key]:
+            if each.post.path not in seen:
+                seen.add(each.post.path)
+                orders.append(_order(collected, each, tuple(wanted[each.post.path])))
+    for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
+        yield from made
+
+
+def _order(collected: Collected, named: Named, profiles: Sequence[Profile]) -> Order:
+    entry = entries.entry(named, html="", summary="", config=collected.config, plan=collected.plan)
+    return Order(file=collected.files[named.post.path].file, post=named.post, entry=entry, profiles=profiles)
+
+
+def _batches(collected: Collected, orders: Sequence[Order], formats: Sequence[str]) -> Iterator[ToRender]:
+    context = dataclasses.replace(collected.context, files={}, first_seen={}, zones={})
+    urls: Mapping[str, str] = post_urls(collected) if collected.refers else {}
+    size = workers.BATCH // 4
+    for start in range(0, len(orders), size):
+        batch = orders[start : start + size]
+        refers = any(order.post.path in collected.refers for order in batch)
+        yield ToRender(orders=batch, formats=formats, context=context, post_urls=urls if refers else {})
+
+
+def post_urls(collected: Collected) -> dict[str, str]:
+    """Return how posts are named in links between posts → where they live: by path, and in Jekyll by ``YYYY-MM-DD-slug``."""
+    urls: dict[str, str] = {}
+    for each in collected.named:
+        path = each.post.path
+        urls[path] = each.post.link
+        if "_posts/" in path:
+            urls.setdefault(path.rsplit("_posts/", 1)[1].rsplit(".", 1)[0], each.post.link)
+    return urls

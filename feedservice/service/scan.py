@@ -1,0 +1,175 @@
+"""The content directory → which files are posts, which are media, and what ``stat`` says of each.
+
+Nothing is read here. Names are compared in NFC, so a file is the same post on every system; the name on disk is kept beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from feedservice import globs
+from feedservice.config.schema import Content
+from feedservice.model import Fingerprint, Problem, Severity
+
+ENDINGS = (".md", ".markdown", ".mkd", ".html", ".htm")
+"""Endings of posts."""
+
+# Emacs locks and auto-saves, Vim's probe and swap files, backups, partial downloads and syncs.
+_LEAVINGS = re.compile(r"\A(?:\..*|#.*#|4913|.*~|.*\.(?:swp|swo|swx|tmp|temp|part|partial|crdownload|bak|orig|rej))\Z")
+_CONFLICT = re.compile(r"conflicted copy|\(競合コピー|sync-conflict-\d", re.IGNORECASE)
+
+_ONLY = {"jekyll": ["**/_posts/**"]}
+"""Dialect → globs of posts when ``content.include`` names none: the rest of a Jekyll site are pages and parts of pages."""
+_NEVER = {
+    "jekyll": ["_site/", "vendor/", "node_modules/"],
+    "hugo": ["_index.*"],
+    "zola": ["_index.*"],
+    "pelican": ["pages/"],
+    "eleventy": ["node_modules/", "_site/", "_includes/", "_data/"],
+}
+"""Dialect → globs of what its generator does not take for posts either."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A post's file."""
+
+    path: str
+    """``Source.path``: relative, NFC, with ``/``."""
+    file: str
+    """Where it is on this machine, as the system spells it."""
+    fingerprint: Fingerprint
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What is in a content directory; ``posts`` are sorted by path."""
+
+    posts: tuple[Found, ...]
+    files: dict[str, int]
+    """Everything else: path → bytes."""
+    problems: tuple[Problem, ...]
+
+
+def scan(root: Path, content: Content, *, dialect: str, outside: Collection[Path] = ()) -> Scan:
+    """Walk a content directory.
+
+    Symbolic links are followed inside ``root`` only, each directory once; one file under two names is one post. ``outside`` are
+    directories that hold no content though they may lie below ``root``: output and state. A directory that cannot be read is a
+    problem, not the end.
+    """
+    walk = _Walk(root, content, dialect, {path.resolve() for path in outside})
+    entries = sorted(walk.directory(str(root), "", frozenset()), key=lambda found: (found.linked, found.found.path))
+    owners: dict[tuple[int, int], str] = {}
+    names: dict[str, str] = {}
+    posts: list[Found] = []
+    files: dict[str, int] = {}
+    for entry in entries:
+        found = entry.found
+        if not entry.post:
+            files[found.path] = found.fingerprint.size
+            continue
+        first = owners.setdefault((entry.device, found.fingerprint.inode), found.path)
+        if first != found.path:
+            message = f"this is the same file as {first}; it is one post, not two"
+            walk.note("scan.same-file", message, "remove the link, or list it in content.ignore", found.path)
+            continue
+        if names.setdefault(found.path, found.file) != found.file:
+            message = f"two files have this name, spelled with different Unicode forms ({found.file!r})"
+            walk.note("scan.same-name", message, "rename one of them", found.path)
+            continue
+        posts.append(found)
+    posts.sort(key=lambda found: found.path)
+    return Scan(posts=tuple(posts), files=files, problems=tuple(walk.problems))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    found: Found
+    device: int
+    linked: bool
+    post: bool
+
+
+class _Walk:
+    def __init__(self, root: Path, content: Content, dialect: str, outside: set[Path]) -> None:
+        self.root = os.path.realpath(root)
+        self.outside = {str(path) for path in outside}
+        self.include = content.include or _ONLY.get(dialect, [])
+        self.ignore = [*content.ignore, *_NEVER.get(dialect, ())]
+        if not content.drafts:
+            self.ignore.append("_drafts/")
+        elif dialect == "jekyll" and not content.include:
+            self.include = [*self.include, "**/_drafts/**"]
+        self.problems: list[Problem] = []
+
+    def note(self, rule: str, message: str, hint: str, path: str) -> None:
+        self.problems.append(Problem(rule=rule, severity=Severity.WARNING, message=message, hint=hint, path=path))
+
+    def directory(self, folder: str, prefix: str, above: frozenset[str]) -> Iterator[_Seen]:
+        """Yield the files below a folder. ``above`` are the real paths of the folders it is in: a link back to one is a loop."""
+        real = os.path.realpath(folder) if above == frozenset() or os.path.islink(folder) else folder  # noqa: PTH114
+        if real in above or real in self.outside:
+            return
+        above |= {real}
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            message = f"the directory cannot be read: {error.strerror}"
+            self.note("scan.unreadable", message, "check its permissions", prefix or ".")
+            return
+        for entry in entries:
+            if not _LEAVINGS.match(entry.name):
+                yield from self.entry(entry, prefix, above)
+
+    def entry(self, entry: os.DirEntry[str], prefix: str, above: frozenset[str]) -> Iterator[_Seen]:
+        path = prefix + unicodedata.normalize("NFC", entry.name)
+        try:
+            linked = entry.is_symlink()
+            if linked and not self.inside(entry.path):
+                self.note(
+                    "scan.outside",
+                    "the link leads out of the content directory; it is not followed",
+                    "copy the file instead",
+                    path,
+                )
+                return
+            if entry.is_dir():
+                # A name that no pattern spells: the question is whether everything below is ignored.
+                if not any(globs.matches(pattern, path + "/\0") for pattern in self.ignore):
+                    yield from self.directory(entry.path, path + "/", above)
+                return
+            if not entry.is_file():
+                return
+            stat = entry.stat()
+        except OSError as error:
+            self.note(
+                "scan.unreadable", f"the file cannot be looked at: {error.strerror}", "check the link or its permissions", path
+            )
+            return
+        post = entry.name.lower().endswith(ENDINGS) and self.wanted(path)
+        fingerprint = Fingerprint(size=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
+        found = Found(path=path, file=entry.path, fingerprint=fingerprint)
+        yield _Seen(found=found, device=stat.st_dev, linked=linked, post=post)
+
+    def inside(self, link: str) -> bool:
+        real = os.path.realpath(link)
+        return real == self.root or real.startswith(self.root + os.sep)
+
+    def wanted(self, path: str) -> bool:
+        if _CONFLICT.search(path):
+            self.note(
+                "scan.conflict",
+                "this is a conflict copy of a synchronising program; it is no post",
+                "merge it and delete it",
+                path,
+            )
+            return False
+        if self.include and not any(globs.matches(pattern, path) for pattern in self.include):
+            return False
+        return not any(globs.matches(pattern, path) for pattern in self.ignore)

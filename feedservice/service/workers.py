@@ -1,0 +1,151 @@
+"""The two heavy steps, reading posts and rendering entries, in this process or in several.
+
+Markdown and YAML hold the interpreter's lock, so threads would not help. Small sites are done before a second process has
+started, so they never get one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Self, TypeVar
+
+from feedservice.feeds.assemble import fragment
+from feedservice.feeds.formats import render_all
+from feedservice.model import Entry, Fragment, Post, Problem, Profile, Severity, Source
+from feedservice.posts import body as posts_body
+from feedservice.posts import parse as posts_parse
+from feedservice.service.scan import Found
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+WORTH_IT = 600
+"""Posts from which on a second process pays for its start."""
+BATCH = 200
+_AHEAD = 3
+"""Batches that each process may be ahead of what is consumed: results are large and are not all held."""
+
+
+def count_for(posts: int) -> int:
+    """Return how many processes are worth it for a number of posts."""
+    return (os.cpu_count() or 1) if posts >= WORTH_IT else 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ToParse:
+    """Files to read as posts."""
+
+    files: Sequence[Found]
+    context: posts_parse.Context
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One entry to render: ``entry`` has everything but its body."""
+
+    file: str
+    post: Post
+    entry: Entry
+    profiles: Sequence[Profile]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ToRender:
+    """Entries to render."""
+
+    orders: Sequence[Order]
+    formats: Sequence[str]
+    context: posts_parse.Context
+    post_urls: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """An entry in every profile and format asked for; ``changed`` when the file is no longer the one that was read."""
+
+    path: str
+    changed: bool
+    fragments: Mapping[tuple[Profile, str], Fragment]
+    problems: tuple[Problem, ...]
+
+
+def parse_batch(batch: ToParse) -> list[posts_parse.Parsed]:
+    """Read files as posts; one that cannot be read is a problem of its own."""
+    return [_parse(found, batch.context) for found in batch.files]
+
+
+def _parse(found: Found, context: posts_parse.Context) -> posts_parse.Parsed:
+    try:
+        with open(found.file, "rb") as file:  # noqa: PTH123  -- a Path for each of 100,000 files is measurable
+            # One byte more than is allowed is enough to refuse it, however large it is.
+            data = file.read(context.content.max_post_bytes + 1)
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        problem = Problem(
+            rule="post.unreadable", severity=Severity.ERROR, message=message, hint="check its permissions", path=found.path
+        )
+        return posts_parse.Parsed(path=found.path, post=None, problems=(problem,))
+    return posts_parse.parse(Source(path=found.path, data=data), context)
+
+
+def render_batch(batch: ToRender) -> list[Rendered]:
+    """Render entries; the file is read again and must be the one that was parsed."""
+    return [_render(order, batch) for order in batch.orders]
+
+
+def _render(order: Order, batch: ToRender) -> Rendered:
+    try:
+        with open(order.file, "rb") as file:  # noqa: PTH123  -- as above
+            data = file.read()
+    except OSError:
+        data = b""
+    if posts_parse.digest(data) != order.post.digest:
+        return Rendered(path=order.post.path, changed=True, fragments={}, problems=())
+    body = posts_body.render(data, order.post, batch.context, post_urls=batch.post_urls)
+    entry = dataclasses.replace(order.entry, html=body.html, summary=body.summary)
+    fragments = {
+        (profile, name): fragment(entry.id, made)
+        for profile in order.profiles
+        for name, made in render_all(entry, profile, batch.formats).items()
+    }
+    return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems)
+
+
+class Workers:
+    """Runs batches in this process (``count`` 1) or in ``count`` others; results come in the order of the batches."""
+
+    def __init__(self, count: int) -> None:
+        """Remember how many; processes start with the first batch."""
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def map(self, work: Callable[[Given], Made], batches: Iterable[Given]) -> Iterator[Made]:
+        """Yield ``work(batch)`` for each batch, in order, a few of them computed ahead."""
+        if self._count == 1:
+            yield from map(work, batches)
+            return
+        if self._pool is None:
+            # Forked children share the modules that are loaded already; this process has no threads yet.
+            self._pool = ProcessPoolExecutor(self._count, mp_context=multiprocessing.get_context("fork"))
+        waiting: deque[Future[Made]] = deque()
+        for batch in batches:
+            waiting.append(self._pool.submit(work, batch))
+            if len(waiting) >= self._count * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feedservice.config.schema import Content
+from feedservice.service.scan import Scan, scan
+
+
+def write(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"post {name}", encoding="utf-8")
+
+
+def paths(found: Scan) -> list[str]:
+    return [post.path for post in found.posts]
+
+
+def test_posts_and_media_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b.markdown", "c.mkd", "d.html", "e.htm", "UPPER.MD", "trip/index.md", "trip/photo.jpg", "notes.txt")
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == ["UPPER.MD", "a.md", "b.markdown", "c.mkd", "d.html", "e.htm", "trip/index.md"]
+    assert set(found.files) == {"trip/photo.jpg", "notes.txt"}
+    assert found.files["notes.txt"] == len("post notes.txt")
+    assert found.problems == ()
+
+
+def test_leavings_of_editors_are_no_posts(tmp_path: Path) -> None:
+    names = [
+        ".hidden.md",
+        ".#lock.md",
+        "#auto.md#",
+        "a.md~",
+        ".a.md.swp",
+        "4913",
+        "a.md.tmp",
+        "a.md.part",
+        ".git/x.md",
+        "_drafts/d.md",
+    ]
+    write(tmp_path, "a.md", *names)
+    assert paths(scan(tmp_path, Content(), dialect="plain")) == ["a.md"]
+
+
+def test_drafts_directory_when_asked(tmp_path: Path) -> None:
+    write(tmp_path, "_drafts/d.md", "a.md")
+    assert paths(scan(tmp_path, Content(drafts=True), dialect="plain")) == ["_drafts/d.md", "a.md"]
+
+
+def test_jekyll_posts_are_in_posts_directories(tmp_path: Path) -> None:
+    write(tmp_path, "_posts/2025-01-01-a.md", "en/_posts/2025-01-02-b.md", "about.md", "_site/x.html", "_layouts/post.html")
+    assert paths(scan(tmp_path, Content(), dialect="jekyll")) == ["_posts/2025-01-01-a.md", "en/_posts/2025-01-02-b.md"]
+
+
+def test_section_pages_of_hugo_are_no_posts(tmp_path: Path) -> None:
+    write(tmp_path, "posts/_index.md", "posts/a.md")
+    assert paths(scan(tmp_path, Content(), dialect="hugo")) == ["posts/a.md"]
+
+
+def test_include_and_ignore(tmp_path: Path) -> None:
+    write(tmp_path, "posts/a.md", "posts/old/b.md", "pages/c.md")
+    assert paths(scan(tmp_path, Content(include=["posts/**"], ignore=["old/"]), dialect="plain")) == ["posts/a.md"]
+
+
+def test_link_loops_end(tmp_path: Path) -> None:
+    write(tmp_path, "a/b/post.md")
+    (tmp_path / "a" / "b" / "back").symlink_to(tmp_path / "a")
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == ["a/b/post.md"]
+
+
+def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(outside, "secret.md")
+    root = tmp_path / "content"
+    write(root, "a.md")
+    (root / "secret.md").symlink_to(outside / "secret.md")
+    (root / "dir").symlink_to(outside)
+    found = scan(root, Content(), dialect="plain")
+    assert paths(found) == ["a.md"]
+    assert [problem.rule for problem in found.problems] == ["scan.outside", "scan.outside"]
+
+
+def test_two_names_for_one_file_are_one_post(tmp_path: Path) -> None:
+    write(tmp_path, "real.md")
+    (tmp_path / "a-link.md").symlink_to(tmp_path / "real.md")
+    os.link(tmp_path / "real.md", tmp_path / "z-hard.md")
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == ["real.md"]
+    assert [(problem.rule, problem.path) for problem in found.problems] == [
+        ("scan.same-file", "z-hard.md"),
+        ("scan.same-file", "a-link.md"),
+    ]
+
+
+def test_names_are_the_same_on_every_system(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFD", "ポスト.md")
+    write(tmp_path, name)
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == [unicodedata.normalize("NFC", "ポスト.md")]
+    assert found.posts[0].file.endswith(name)
+
+
+def test_two_spellings_of_one_name(tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        write(tmp_path, unicodedata.normalize(form, "が.md"))
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert len(found.posts) == 1
+    assert [problem.rule for problem in found.problems] == ["scan.same-name"]
+
+
+def test_output_and_state_inside_the_content_directory(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "public/feed.html", "state/x.md")
+    found = scan(tmp_path, Content(), dialect="plain", outside=[tmp_path / "public", tmp_path / "state"])
+    assert paths(found) == ["a.md"]
+
+
+def test_conflict_copies_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "a (conflicted copy 2025-01-01).md")
+    found = scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == ["a.md"]
+    assert [problem.rule for problem in found.problems] == ["scan.conflict"]
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Act without root's right to read everything, when there is such a right to lose."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_unreadable_directory_hurts_nobody_else(request: pytest.FixtureRequest) -> None:
+    # Not below tmp_path: that is root's alone when root runs the tests.
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        write(root, "a.md", "closed/b.md")
+        (root / "closed").chmod(0)
+        request.getfixturevalue("nobody")
+        found = scan(root, Content(), dialect="plain")
+        if os.getuid() == 0:
+            os.seteuid(0)
+        (root / "closed").chmod(0o755)
+    assert paths(found) == ["a.md"]
+    assert [problem.rule for problem in found.problems] == ["scan.unreadable"]
+
+
+def test_dangling_link(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    (tmp_path / "gone.md").symlink_to(tmp_path / "nothing.md")
+    assert paths(scan(tmp_path, Content(), dialect="plain")) == ["a.md"]
