@@ -14,7 +14,7 @@ Text becomes posts, posts become feeds, feeds become documents; everything up to
                                                                              ▼
                                                                    public/ (staged, then renamed)
 
-- A newcomer reads: ``model`` (the nouns), ``service.publish`` (the pipe), ``service.collect`` and ``service.render`` (its halves),
+- A newcomer reads ``model`` (the nouns), ``service.publish`` (the pipe), ``service.collect`` and ``service.render`` (its halves),
   ``feeds.selection`` (a typical pure room), ``cli`` (the verbs).
 - "Decide" and "do" are different rooms. ``posts`` and ``feeds`` take values, with the clock's reading and the facts of the file
   system passed in, and return values; only ``service`` and ``cli`` act.
