@@ -22,6 +22,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """``updated`` of a feed of a site that has no post yet: a feed must say something, and say the same every time."""
 
 _PODCAST_NAMESPACE = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
+_PROBE = 32
+"""Bytes of an entry that are searched for: searching for a long text costs more than comparing it."""
 _HEAD_BYTES = 4096
 """What is set aside for a document's head when its size is estimated."""
 
@@ -95,8 +97,10 @@ def document(head: FeedHead, name: str, fragments: Sequence[Fragment]) -> Docume
     spans: list[EntrySpan] = []
     position = 0
     for part in fragments:
-        # Each entry stands after the one before it, so the search begins there and ends at once.
-        start = body.index(part.body, position)
+        # Each entry stands right after the one before it, or after a separator: a search for its first bytes ends at once.
+        start = body.index(part.body[:_PROBE], position)
+        while not body.startswith(part.body, start):
+            start = body.index(part.body[:_PROBE], start + 1)
         position = start + len(part.body)
         spans.append(EntrySpan(id=part.id, digest=part.digest, start=start, end=position))
     return Document(

@@ -16,7 +16,7 @@ from feedservice.model import Category, Entry, FeedSpec, Person
 T = TypeVar("T")
 R = TypeVar("R")
 
-_ILLEGAL = re.compile("[^\\t\\n\\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ILLEGAL = re.compile("[^\\t\\n\\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Everything outside XML 1.0's ``Char`` (§2.2), lone surrogates included."""
 
 
@@ -27,7 +27,7 @@ def legal(value: T) -> T:
 
 def _filtered(value: Any) -> Any:
     if isinstance(value, str):
-        return _ILLEGAL.sub("", value) if type(value) is str else value
+        return ILLEGAL.sub("", value) if type(value) is str else value
     if isinstance(value, tuple):
         return tuple(map(_filtered, value))
     if isinstance(value, Mapping):

@@ -14,11 +14,13 @@ _FLAT = frozenset({
     "img", "input", "link", "meta", "param", "source", "track", "wbr", "rt", "rp",
 })  # fmt: skip
 """Elements that are void, that their like ends, or that lie in one of the others."""
+_USUAL = ("<p>", "<li>", "<td>", "<td ", "<th>", "<th ", "<tr>", "<br ", "<img ", "<hr ")
+"""How the commonest of them begin."""
 
 
 def shallow(html: str) -> tuple[str, bool]:
     """Return HTML without the tags that lie deeper than ``DEEPEST`` (their content stays), and whether there were any."""
-    if html.count("<") <= DEEPEST:
+    if _opened(html) <= DEEPEST:
         return html, False
     parts: list[str] = []
     position = 0
@@ -30,6 +32,11 @@ def shallow(html: str) -> tuple[str, bool]:
         position = len(html) if end < 0 else end + 1
     parts.append(html[position:])
     return "".join(parts), len(parts) > 1
+
+
+def _opened(html: str) -> int:
+    """Return at least how many elements begin that others can lie in: most articles have so few that none can be too deep."""
+    return html.count("<") - html.count("</") - sum(map(html.count, _USUAL))
 
 
 def _too_deep(html: str) -> Iterator[int]:

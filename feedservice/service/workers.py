@@ -7,6 +7,7 @@ started, so they never get one.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import multiprocessing
 import os
 from collections import deque
@@ -117,7 +118,11 @@ def _render(order: Order, batch: ToRender) -> Rendered:
 
 
 class Workers:
-    """Runs batches in this process (``count`` 1) or in ``count`` others; results come in the order of the batches."""
+    """Runs batches in this process (``count`` 1) or in ``count`` others; results come in the order of the batches.
+
+    The others live for one pass and make no reference cycles to speak of: they run without the cycle collector, which would
+    look at every post again and again.
+    """
 
     def __init__(self, count: int) -> None:
         """Remember how many; processes start with the first batch."""
@@ -141,7 +146,8 @@ class Workers:
             return
         if self._pool is None:
             # Forked children share the modules that are loaded already; this process has no threads yet.
-            self._pool = ProcessPoolExecutor(self._count, mp_context=multiprocessing.get_context("fork"))
+            context = multiprocessing.get_context("fork")
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=gc.disable)
         waiting: deque[Future[Made]] = deque()
         for batch in batches:
             waiting.append(self._pool.submit(work, batch))
