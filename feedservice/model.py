@@ -338,3 +338,34 @@ class Document:
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
         _aware_utc("last_modified", self.last_modified)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One file of the output directory after a pass: everything about it but its bytes, which are on disk.
+
+    The document itself, an alias of it, a page, the list of feeds: whatever HTTP can ask for.
+    """
+
+    path: str
+    """Below the output directory, unencoded, with ``/``. One that ends in ``/index.html`` or ``/index.xml`` is a directory's."""
+    feed: str
+    """Key of the feed; empty for what belongs to none."""
+    format: str
+    """``atom``, ``rss``, ``json``, ``opml``, ``html``, ``css`` …"""
+    media_type: str
+    """As ``Content-Type`` carries it."""
+    size: int
+    etag: str
+    """Hex BLAKE2b-128 of the bytes."""
+    last_modified: datetime
+    codings: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Content coding (``gzip``, ``br``, ``zstd``) → bytes of the file that lies beside this one (``.gz``, ``.br``, ``.zst``)."""
+    entries: tuple[EntrySpan, ...] = ()
+    """Of a document: where its entries stand, for deltas."""
+    links: tuple[str, ...] = ()
+    """Values of the ``Link`` field (RFC 8288): self, hub, alternate and, for history, archives."""
+    immutable: bool = False
+    """An archive document: its membership never changes."""
+    changed: bool
+    """Whether this pass wrote it."""

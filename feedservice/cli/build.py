@@ -134,8 +134,8 @@ def _summary(report: Report, target: Path, loaded: Loaded, *, strict: bool) -> l
     ]
     if strict and report.errors:
         return [*lines, f"Nothing was written: {output.counted(report.errors, 'error')} and --strict."]
-    changed = sum(written.changed for written in report.written)
-    same = len(report.written) - changed
+    changed = sum(each.changed for each in report.published)
+    same = len(report.published) - changed
     told = output.listed(
         [f"{output.counted(changed, 'file')} written" if changed else "nothing written", f"{same:,} unchanged" if same else ""]
     )
@@ -164,11 +164,11 @@ def _report_json(report: Report) -> dict[str, object]:
                 "path": each.path,
                 "feed": each.feed,
                 "format": each.format,
-                "bytes": each.bytes,
-                "entries": each.entries,
+                "bytes": each.size,
+                "entries": len(each.entries),
                 "changed": each.changed,
             }
-            for each in report.written
+            for each in report.published
         ],
         "withheld": list(report.withheld),
         "problems": [output.problem_json(problem) for problem in report.problems],

@@ -340,6 +340,10 @@ class Feeds(Section):
     """Feeds declared by queries."""
     title_pattern: Annotated[str, _must(_title)] = "{label} – {site}"
     """Title of a feed that has none of its own."""
+    pages: bool = True
+    """Write an index of all feeds and a preview of each, for people, and a stylesheet for feeds that a browser opens."""
+    compress: list[Literal["gzip", "br", "zstd"]] = Field(default=["gzip", "br", "zstd"])
+    """Content codings that every file is also written in, beside it: `.gz`, `.br`, `.zst`."""
     opml: PathPattern = "/feeds.opml"
     """Path of the list of all feeds (OPML 2.0)."""
     category_home: Annotated[str, _must(_home)] | None = None

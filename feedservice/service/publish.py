@@ -21,28 +21,19 @@ from pathlib import Path
 from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.feeds import opml
+from feedservice.feeds import assemble, opml, pages, site
 from feedservice.feeds.entries import authors
+from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
-from feedservice.model import FeedSpec, Problem, Severity
+from feedservice.model import FeedSpec, Problem, Published, Severity
 from feedservice.service import files, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
-from feedservice.service.files import Staged
+from feedservice.service.output import Output
 from feedservice.service.workers import Workers
 
+HTML = "text/html; charset=utf-8"
+CSS = "text/css; charset=utf-8"
 _TRIES = 3
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """One file of the output directory after a pass."""
-
-    path: str
-    feed: str
-    format: str
-    bytes: int
-    entries: int
-    changed: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +45,8 @@ class Report:
     refused: int
     held: Mapping[Reason, int]
     feeds: tuple[FeedSpec, ...]
-    written: tuple[Written, ...]
+    published: tuple[Published, ...]
+    """Every file of the output directory that is ours; empty when nothing was written (strict)."""
     withheld: tuple[str, ...]
     """Paths of documents that did not read back cleanly: the last good ones stay."""
     problems: tuple[Problem, ...]
@@ -88,57 +80,93 @@ def build(loaded: Loaded, *, now: datetime, out: Path, strict: bool = False, pro
 def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: Progress) -> Report:
     clock = _Stages()
     config = loaded.config
-    formats = list(config.feeds.formats)
-    staged: list[Staged] = []
-    written: list[Written] = []
     withheld: list[str] = []
     seen_file = loaded.root / config.state / "first-seen.json"
     first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
-    with Workers(_processes(loaded)) as pool:
+    with Workers(_processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
         collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress)
         clock.mark("read")
         problems = [*loaded.problems, *collected.problems]
         try:
-            for made in render.make(collected, collected.plan.specs, formats, pool, progress):
-                problems += made.problems
-                broken = {problem.path for problem in made.problems if problem.severity is Severity.ERROR}
-                for document in made.documents:
-                    if document.path in broken:
-                        withheld.append(document.path)
-                        continue
-                    names = [document.path, *(path for path, name in made.spec.aliases.items() if name == document.format)]
-                    for path in names:
-                        changed = _stage(out, path, document.body, staged)
-                        counts = {"bytes": len(document.body), "entries": len(document.entries)}
-                        written.append(Written(path=path, feed=document.feed, format=document.format, changed=changed, **counts))
+            problems += _feeds(collected, output, pool, progress, withheld)
             clock.mark("render")
-            written += _lists(collected, out, staged)
-            if first_seen != collected.first_seen and collected.first_seen:
-                _stage(seen_file.parent, seen_file.name, _remember(collected.first_seen), staged)
-            if strict and any(problem.severity is Severity.ERROR for problem in problems):
-                _discard(staged)
-                written = []
-            _commit(staged)
+            refused = strict and any(problem.severity is Severity.ERROR for problem in problems)
+            if refused:
+                output.discard()
+            else:
+                if first_seen != collected.first_seen:
+                    seen = files.stage(seen_file, _remember(collected.first_seen))
+                    files.commit(seen)
+                output.commit()
         except OSError as error:
-            _discard(staged)
             message = f"cannot write {error.filename or out}: {error.strerror}"
             raise RefusedError(message, "check permissions and free space; nothing was changed") from error
-        except BaseException:
-            _discard(staged)
-            raise
         clock.mark("write")
+        published = () if refused else tuple(output.published)
     return Report(
         posts=len(collected.files),
         live=len(collected.live.posts),
         refused=len(collected.files) - len(collected.named),
         held={reason: sum(held is reason for held in collected.live.held.values()) for reason in Reason},
         feeds=collected.plan.specs,
-        written=tuple(written),
+        published=published,
         withheld=tuple(withheld),
         problems=ordered(problems),
         due=collected.live.due,
         stages=clock.seconds,
     )
+
+
+def _feeds(collected: Collected, output: Output, pool: Workers, progress: Progress, withheld: list[str]) -> list[Problem]:
+    """Stage every feed, its aliases and its page, and what lists them; return the problems of making them."""
+    config, specs = collected.config, collected.plan.specs
+    where = site.places(config, specs)
+    page = site.page(config, where)
+    previews: list[Preview] = []
+    problems: list[Problem] = []
+    with_pages = config.feeds.pages
+    made_feeds = render.make(collected, specs, list(config.feeds.formats), pool, progress, pages=with_pages)
+    newest = max((each.post.updated or each.post.published for each in collected.live.posts), default=assemble.EPOCH)
+    for made in made_feeds:
+        problems += made.problems
+        broken = {problem.path for problem in made.problems if problem.severity is Severity.ERROR}
+        for document in made.documents:
+            if document.path in broken:
+                withheld.append(document.path)
+                continue
+            names = [document.path, *(path for path, name in made.spec.aliases.items() if name == document.format)]
+            for path in names:
+                output.put(
+                    path,
+                    document.body,
+                    feed=document.feed,
+                    name=document.format,
+                    media_type=document.media_type,
+                    last_modified=document.last_modified,
+                    entries=document.entries,
+                )
+        if with_pages:
+            updated = made.head.updated if made.total else None
+            shown = Preview(spec=made.spec, updated=updated, entries=made.entries, total=made.total)
+            body = pages.preview(page, shown, specs)
+            output.put(
+                where.previews[made.spec.key],
+                body,
+                feed=made.spec.key,
+                name="html",
+                media_type=HTML,
+                last_modified=made.head.updated,
+            )
+            # The index shows titles only: the texts are let go here.
+            latest = tuple(dataclasses.replace(entry, html="", summary="") for entry in made.entries[: pages.LATEST])
+            previews.append(Preview(spec=made.spec, updated=updated, entries=latest, total=made.total))
+    listed = opml.render(config.site.title, specs, owner=authors(config)[0], modified=newest)
+    output.put(where.opml, listed, name="opml", media_type="text/x-opml; charset=utf-8", last_modified=newest)
+    if with_pages:
+        output.put(where.index, pages.index(page, previews), name="html", media_type=HTML, last_modified=newest)
+        output.put(where.stylesheet, pages.xml_stylesheet(page, specs), name="css", media_type=CSS, last_modified=newest)
+        output.put(where.snippet, pages.snippet(specs), name="snippet", media_type=HTML, last_modified=newest)
+    return problems
 
 
 def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[Problem, ...]:
@@ -192,36 +220,6 @@ def _processes(loaded: Loaded) -> int:
         if seen >= workers.WORTH_IT:
             break
     return workers.count_for(seen)
-
-
-def _lists(collected: Collected, out: Path, staged: list[Staged]) -> list[Written]:
-    config = collected.config
-    newest = max((each.post.updated or each.post.published for each in collected.live.posts), default=None)
-    body = opml.render(config.site.title, collected.plan.specs, owner=authors(config)[0], modified=newest)
-    path = config.feeds.opml.lstrip("/")
-    changed = _stage(out, path, body, staged)
-    return [Written(path=path, feed="", format="opml", bytes=len(body), entries=len(collected.plan.specs), changed=changed)]
-
-
-def _stage(out: Path, path: str, body: bytes, staged: list[Staged]) -> bool:
-    target = out / path
-    if files.same(target, body):
-        return False
-    staged.append(files.stage(target, body))
-    return True
-
-
-def _commit(staged: list[Staged]) -> None:
-    for each in staged:
-        files.commit(each)
-    files.settle({each.target.parent for each in staged})
-    staged.clear()
-
-
-def _discard(staged: list[Staged]) -> None:
-    for each in staged:
-        files.discard(each)
-    staged.clear()
 
 
 def _recall(path: Path) -> dict[str, datetime]:

@@ -14,13 +14,13 @@ from datetime import datetime
 from feedservice.config.schema import Config
 from feedservice.feeds import assemble, entries, lint
 from feedservice.feeds.identity import Named
-from feedservice.model import Document, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
+from feedservice.model import Document, Entry, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
 from feedservice.service import workers
 from feedservice.service.collect import Collected, Progress
 from feedservice.service.workers import Order, Rendered, ToRender, Workers
 
-Fragments = dict[str, Mapping[tuple[Profile, str], Fragment]]
-"""Path of the post → its entry in every profile and format."""
+PREVIEWED = 20
+"""Entries that the page of a feed shows in full: people look at the newest."""
 
 
 class ChangedError(Exception):
@@ -32,7 +32,12 @@ class Made:
     """One feed in every format, and what its own checks and its entries' rendering found."""
 
     spec: FeedSpec
+    head: FeedHead
     documents: tuple[Document, ...]
+    total: int
+    """Entries of the feed."""
+    entries: tuple[Entry, ...]
+    """The newest ``PREVIEWED`` of them with their text; empty when there are no pages."""
     problems: tuple[Problem, ...]
 
 
@@ -42,20 +47,24 @@ def profile_of(spec: FeedSpec, config: Config) -> Profile:
 
 
 def make(
-    collected: Collected, specs: Sequence[FeedSpec], formats: Sequence[str], pool: Workers, progress: Progress
+    collected: Collected,
+    specs: Sequence[FeedSpec],
+    formats: Sequence[str],
+    pool: Workers,
+    progress: Progress,
+    *,
+    pages: bool = False,
 ) -> Iterator[Made]:
-    """Yield the feeds in order. Raises ``ChangedError`` when a post is no longer what was read."""
+    """Yield the feeds in order; with ``pages`` their newest entries too.
+
+    Raises ``ChangedError`` when a post is no longer what was read.
+    """
     config = collected.config
     profiles = {spec.key: profile_of(spec, config) for spec in specs}
     uses = Counter(each.post.path for spec in specs for each in collected.windows[spec.key])
-    wanted: dict[str, dict[Profile, None]] = {}
-    for spec in specs:
-        for each in collected.windows[spec.key]:
-            wanted.setdefault(each.post.path, {})[profiles[spec.key]] = None
-    rendered = _rendered(collected, specs, wanted, formats, pool)
+    rendered = _rendered(collected, specs, profiles, formats, pool, shown=PREVIEWED if pages else 0)
     epoch = min((each.post.published for each in collected.live.posts), default=assemble.EPOCH)
-    ready: Fragments = {}
-    done = 0
+    ready: dict[str, Rendered] = {}
     for number, spec in enumerate(specs):
         window = collected.windows[spec.key]
         problems: list[Problem] = []
@@ -64,11 +73,11 @@ def make(
                 made = next(rendered)
                 if made.changed:
                     raise ChangedError(made.path)
-                ready[made.path] = made.fragments
+                ready[made.path] = made
                 problems += made.problems
-                done += 1
-        parts = {name: [ready[each.post.path][profiles[spec.key], name] for each in window] for name in formats}
-        yield _feed(spec, window, parts, config=config, epoch=epoch, problems=problems)
+        parts = {name: [ready[each.post.path].fragments[profiles[spec.key], name] for each in window] for name in formats}
+        texts = [entry for each in window[:PREVIEWED] if (entry := ready[each.post.path].entry) is not None]
+        yield _feed(spec, window, parts, texts=texts, config=config, epoch=epoch, problems=problems)
         for each in window:
             uses[each.post.path] -= 1
             if not uses[each.post.path]:
@@ -93,6 +102,7 @@ def _feed(
     window: Sequence[Named],
     parts: Mapping[str, Sequence[Fragment]],
     *,
+    texts: Sequence[Entry],
     config: Config,
     epoch: datetime,
     problems: Sequence[Problem],
@@ -103,14 +113,24 @@ def _feed(
     documents, found = _documents(head, parts)
     refused: list[Problem] = []
     if _errors(found):
-        # One bad entry must not cost a feed the others: each is tried alone, and what fails alone is left out.
+        # One bad entry must not cost a feed the others: each is tried alone, and what fails alone is left out. When that does
+        # not help, the fault is not theirs, and the documents that have it are withheld as they are.
         alone = [_errors(_documents(head, {name: part[at : at + 1] for name, part in parts.items()})[1]) for at in range(shown)]
         kept = [at for at in range(shown) if not alone[at]]
-        if len(kept) < shown:
+        rest = assemble.head(spec, [window[at] for at in kept], config, epoch=epoch)
+        good, left = _documents(rest, {name: [part[at] for at in kept] for name, part in parts.items()})
+        if kept and not _errors(left):
             refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
-            head = assemble.head(spec, [window[at] for at in kept], config, epoch=epoch)
-            documents, found = _documents(head, {name: [part[at] for at in kept] for name, part in parts.items()})
-    return Made(spec=spec, documents=documents, problems=(*problems, *refused, *found))
+            head, documents, found = rest, good, left
+    present = {span.id for span in documents[0].entries}
+    return Made(
+        spec=spec,
+        head=head,
+        documents=documents,
+        total=len(documents[0].entries),
+        entries=tuple(entry for entry in texts if entry.id in present),
+        problems=(*problems, *refused, *found),
+    )
 
 
 def _documents(head: FeedHead, parts: Mapping[str, Sequence[Fragment]]) -> tuple[tuple[Document, ...], list[Problem]]:
@@ -125,24 +145,30 @@ def _errors(problems: Sequence[Problem]) -> list[Problem]:
 def _rendered(
     collected: Collected,
     specs: Sequence[FeedSpec],
-    wanted: Mapping[str, Mapping[Profile, None]],
+    profiles: Mapping[str, Profile],
     formats: Sequence[str],
     pool: Workers,
+    *,
+    shown: int,
 ) -> Iterator[Rendered]:
-    seen: set[str] = set()
-    orders: list[Order] = []
+    """Yield every entry that some feed shows, once, in the order in which the feeds need them."""
+    wanted: dict[str, dict[Profile, None]] = {}
+    texts: set[str] = set()
+    named: dict[str, Named] = {}
     for spec in specs:
-        for each in collected.windows[spec.key]:
-            if each.post.path not in seen:
-                seen.add(each.post.path)
-                orders.append(_order(collected, each, tuple(wanted[each.post.path])))
+        window = collected.windows[spec.key]
+        texts.update(each.post.path for each in window[:shown])
+        for each in window:
+            named[each.post.path] = each
+            wanted.setdefault(each.post.path, {})[profiles[spec.key]] = None
+    orders = [_order(collected, named[path], tuple(needed), shown=path in texts) for path, needed in wanted.items()]
     for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
         yield from made
 
 
-def _order(collected: Collected, named: Named, profiles: Sequence[Profile]) -> Order:
+def _order(collected: Collected, named: Named, profiles: Sequence[Profile], *, shown: bool = False) -> Order:
     entry = entries.entry(named, html="", summary="", config=collected.config, plan=collected.plan)
-    return Order(file=collected.files[named.post.path].file, post=named.post, entry=entry, profiles=profiles)
+    return Order(file=collected.files[named.post.path].file, post=named.post, entry=entry, profiles=profiles, shown=shown)
 
 
 def _batches(collected: Collected, orders: Sequence[Order], formats: Sequence[str]) -> Iterator[ToRender]:

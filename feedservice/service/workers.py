@@ -53,6 +53,8 @@ class Order:
     post: Post
     entry: Entry
     profiles: Sequence[Profile]
+    shown: bool = False
+    """A page shows the entry: its text is wanted too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class Rendered:
     changed: bool
     fragments: Mapping[tuple[Profile, str], Fragment]
     problems: tuple[Problem, ...]
+    entry: Entry | None = None
+    """With its text, when a page shows it."""
 
 
 def parse_batch(batch: ToParse) -> list[posts_parse.Parsed]:
@@ -114,7 +118,8 @@ def _render(order: Order, batch: ToRender) -> Rendered:
         for profile in order.profiles
         for name, made in render_all(entry, profile, batch.formats).items()
     }
-    return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems)
+    shown = entry if order.shown else None
+    return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems, entry=shown)
 
 
 class Workers:

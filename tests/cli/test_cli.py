@@ -46,9 +46,9 @@ def test_build_says_what_it_did(site: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "1 post: 1 published" in result.output
     assert "2 feeds" in result.output
-    assert "7 files written" in result.output
+    assert "12 files written" in result.output
     assert (site / "public" / "feeds" / "news.atom").exists()
-    assert "nothing written, 7 unchanged" in run("build").output
+    assert "nothing written, 12 unchanged" in run("build").output
 
 
 def test_build_with_a_bad_post_writes_the_rest_and_exits_1(site: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.feeds import assemble, formats
 from feedservice.feeds.selection import Reason
-from feedservice.model import Severity
+from feedservice.model import Entry, Profile, Severity
 from feedservice.service import files, publish, workers
 from feedservice.service.publish import Report
 from tests.service.conftest import CONFIG, MakeSite
@@ -58,7 +58,13 @@ def test_a_folder_of_posts_becomes_feeds(make_site: MakeSite) -> None:
     }
     assert report.due == datetime(2025, 7, 1, 0, 0, tzinfo=UTC)
     names = {f"feeds/{key}.{name}" for key in ("all", "投資分析", "csharp") for name in ("atom", "rss", "json")}
-    assert set(tree(loaded.root / "public")) == names | {"feeds.opml"}
+    pages = {f"feeds/{key}/index.html" for key in ("all", "投資分析", "csharp")} | {"feeds/index.html", "feeds/links.html"}
+    found = set(tree(loaded.root / "public"))
+    assert {path for path in found if not path.endswith((".gz", ".br", ".zst"))} == names | pages | {
+        "feeds.opml",
+        "feeds/feed.css",
+    }
+    assert {f"{path}{suffix}" for path in names for suffix in (".gz", ".br", ".zst")} <= found
     parsed = feedparser.parse((loaded.root / "public" / "feeds" / "all.atom").read_bytes())
     assert not parsed.bozo
     assert [entry.title for entry in parsed.entries] == ["三", "二", "一"]
@@ -70,14 +76,14 @@ def test_a_second_build_touches_nothing(make_site: MakeSite) -> None:
     build(loaded)
     before = {path: path.stat().st_mtime_ns for path in (loaded.root / "public").rglob("*")}
     report = build(loaded, NOW + timedelta(hours=1))
-    assert not any(written.changed for written in report.written)
+    assert not any(written.changed for written in report.published)
     assert {path: path.stat().st_mtime_ns for path in (loaded.root / "public").rglob("*")} == before
 
 
 def test_one_new_post_changes_only_the_feeds_it_is_in(make_site: MakeSite) -> None:
     build(make_site(POSTS))
     report = build(make_site({"d.md": post("四", "2025-05-04 09:00", "categories: [C#]\n")}))
-    assert {written.feed for written in report.written if written.changed and written.feed} == {"all", "csharp"}
+    assert {written.feed for written in report.published if written.changed and written.feed} == {"all", "csharp"}
 
 
 def test_a_bad_post_is_named_and_hurts_nobody_else(make_site: MakeSite) -> None:
@@ -94,7 +100,7 @@ def test_strict_writes_nothing(make_site: MakeSite) -> None:
     loaded = make_site({**POSTS, "bad.md": "---\ntitle: Foo: bar\n---\nx"})
     report = build(loaded, strict=True)
     assert report.errors == 1
-    assert report.written == ()
+    assert report.published == ()
     assert not [path for path in (loaded.root / "public").rglob("*") if path.is_file()]
 
 
@@ -277,3 +283,24 @@ def test_links_between_jekyll_posts(make_site: MakeSite) -> None:
     loaded = make_site(posts, "content: {dialect: jekyll}\n", CONFIG)
     assert build(loaded).problems == ()
     assert "https://example.org/2025/05/02/two/" in (loaded.root / "public" / "feeds" / "all.json").read_text()
+
+
+def test_one_entry_that_would_break_a_feed_is_left_out_of_it_and_named(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = make_site(POSTS)
+    atom = formats.FORMATS["atom"]
+    real = workers.render_all
+
+    def spoiled(entry: Entry, profile: Profile, names: Sequence[str]) -> dict[str, bytes]:
+        made = real(entry, profile, names)
+        return {**made, "atom": made["atom"].replace(b"<updated>", b"<updated>x")} if entry.title == "二" else made
+
+    monkeypatch.setattr(workers, "render_all", spoiled)
+    report = build(loaded)
+    assert atom is formats.FORMATS["atom"]
+    # The feed that has nothing else is not emptied: its last good document stays.
+    assert {problem.path for problem in report.problems if problem.severity is Severity.ERROR} == {"b.md", "feeds/csharp.atom"}
+    assert report.withheld == ("feeds/csharp.atom",)
+    parsed = feedparser.parse((loaded.root / "public" / "feeds" / "all.atom").read_bytes())
+    assert [entry.title for entry in parsed.entries] == ["三", "一"]

@@ -1,0 +1,44 @@
+"""Content codings, made once when a document is published: what every answer would otherwise cost again and again.
+
+The same bytes give the same coded bytes: no file name, no time stamp.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Callable, Mapping
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+SUFFIXES: Mapping[str, str] = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
+"""Content coding (RFC 9110 §8.4.1) → ending of the file beside the document: what nginx, Caddy and CDNs look for."""
+
+SMALLEST = 512
+"""Bytes from which on a coding is worth its header and its file."""
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)
+
+
+def _br(body: bytes) -> bytes:
+    # Quality 5 is as quick as gzip and 15 % smaller; 11 gains 10 % more and takes fifty times as long.
+    return brotli.compress(body, quality=5)
+
+
+def _zstd(body: bytes) -> bytes:
+    return zstd.compress(body, level=6)
+
+
+_CODERS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "br": _br, "zstd": _zstd}
+
+
+def compress(coding: str, body: bytes) -> bytes:
+    """Return the body in a content coding (a key of ``SUFFIXES``)."""
+    return _CODERS[coding](body)

@@ -1,0 +1,137 @@
+"""The output directory as one pass leaves it: every file staged first, then all of them renamed.
+
+The coded forms of a file are renamed before the file itself. So a file that is current has current ones beside it, and a
+crash in between is repaired by the next pass, which finds the file itself still old.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from feedservice.model import EntrySpan, Published
+from feedservice.service import files
+from feedservice.service.compress import SMALLEST, SUFFIXES, compress
+from feedservice.service.files import Staged
+
+_AHEAD = 8
+"""Bodies that wait for a processor to compress them: large ones are not all held."""
+
+
+class Output:
+    """Collects the files of a pass; nothing is seen of them before ``commit``."""
+
+    def __init__(self, root: Path, codings: Sequence[str]) -> None:
+        """``root`` is the output directory, ``codings`` are keys of ``compress.SUFFIXES``."""
+        self.root = root
+        self.codings = tuple(codings)
+        self.published: list[Published] = []
+        self._staged: list[Staged] = []
+        self._surplus: list[Path] = []
+        self._waiting: deque[Future[list[Staged]]] = deque()
+        # The compressors release the interpreter's lock, so threads do.
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="compress")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing staged behind, and no thread."""
+        self.discard()
+        self._threads.shutdown()
+
+    def put(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        feed: str = "",
+        name: str,
+        media_type: str,
+        last_modified: datetime,
+        entries: tuple[EntrySpan, ...] = (),
+        links: tuple[str, ...] = (),
+        immutable: bool = False,
+    ) -> None:
+        """Stage a file if its bytes, or a coding of them, are not there already. Raises ``OSError``."""
+        target = self.root / path
+        wanted = self.codings if len(body) >= SMALLEST else ()
+        beside = {coding: target.with_name(target.name + SUFFIXES[coding]) for coding in wanted}
+        changed = not files.same(target, body)
+        if changed or not all(file.exists() for file in beside.values()):
+            if changed:
+                self._surplus += [target.with_name(target.name + SUFFIXES[name]) for name in SUFFIXES if name not in beside]
+            self._waiting.append(self._threads.submit(_stage, target, body, beside, changed=changed))
+            self._gather(_AHEAD)
+        self.published.append(
+            Published(
+                path=path,
+                feed=feed,
+                format=name,
+                media_type=media_type,
+                size=len(body),
+                etag=hashlib.blake2b(body, digest_size=16).hexdigest(),
+                last_modified=last_modified,
+                codings=dict.fromkeys(wanted, 0),
+                entries=entries,
+                links=links,
+                immutable=immutable,
+                changed=changed,
+            )
+        )
+
+    def commit(self) -> None:
+        """Rename everything that is staged, the coded forms of a file before the file. Raises ``OSError``."""
+        self._gather(0)
+        for staged in self._staged:
+            files.commit(staged)
+        folders = {staged.target.parent for staged in self._staged}
+        self._staged.clear()
+        for path in self._surplus:
+            path.unlink(missing_ok=True)
+        files.settle(folders)
+        self.published = list(self._measured())
+
+    def discard(self) -> None:
+        """Remove everything that is staged, and what is being staged."""
+        for future in self._waiting:
+            # What went wrong is what led here, or no longer matters.
+            if not future.cancel() and future.exception() is None:
+                self._staged += future.result()
+        self._waiting.clear()
+        for staged in self._staged:
+            files.discard(staged)
+        self._staged.clear()
+
+    def _gather(self, leave: int) -> None:
+        while len(self._waiting) > leave:
+            self._staged += self._waiting.popleft().result()
+
+    def _measured(self) -> Iterator[Published]:
+        """Give every published file the sizes of its coded forms, now that they are there."""
+        for each in self.published:
+            target = self.root / each.path
+            sizes = {coding: target.with_name(target.name + SUFFIXES[coding]).stat().st_size for coding in each.codings}
+            yield dataclasses.replace(each, codings=sizes)
+
+
+def _stage(target: Path, body: bytes, beside: dict[str, Path], *, changed: bool) -> list[Staged]:
+    staged: list[Staged] = []
+    try:
+        for coding, path in beside.items():
+            staged.append(files.stage(path, compress(coding, body)))
+        if changed:
+            staged.append(files.stage(target, body))
+    except OSError:
+        for each in staged:
+            files.discard(each)
+        raise
+    return staged
