@@ -1,0 +1,1 @@
+"""HTTP in: what is asked and what is answered."""
