@@ -1,0 +1,111 @@
+"""What differs between databases; everything else is said once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+Row = sa.Row[*tuple[Any, ...]]
+
+
+class Insert(Protocol):
+    """``INSERT … ON CONFLICT``, which SQLAlchemy has once for each database."""
+
+    def __call__(self, table: sa.Table, /) -> sqlite.Insert | postgresql.Insert:
+        """Begin the statement."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """One database's way."""
+
+    insert: Insert
+    writer_settings: tuple[str, ...]
+    """Said on the connection that writes, when it is new."""
+    reader_settings: tuple[str, ...]
+    """Said on every new connection that reads."""
+    begin_write: str | None
+    """Begins a transaction that alone may write; None when the driver begins it."""
+    begin_read: str | None
+    """Begins a transaction that sees one state; None when the driver begins it."""
+    alone: str | None
+    """Said inside a writing transaction: no other process upgrades the schema before it ends. None when that is so anyway."""
+    checks: Mapping[str, Callable[[Row], str]]
+    """Statement → what a row of its result says is damaged; empty when the row says that all is well."""
+    reader_options: Mapping[str, object]
+    """Of the driver, for connections that read."""
+
+
+def _integrity(row: Row) -> str:
+    return "" if row[0] == "ok" else str(row[0])
+
+
+def _foreign_key(row: Row) -> str:
+    return f"row {row[1]} of {row[0]} belongs to a row of {row[2]} that is not there"
+
+
+DIFFERENCES: Mapping[str, Differences] = {
+    "sqlite": Differences(
+        insert=sqlite.insert,
+        writer_settings=(
+            # First, because turning to WAL needs a lock as well.
+            "PRAGMA busy_timeout = 10000",
+            "PRAGMA journal_mode = WAL",
+            # What has been announced must not be forgotten by a power cut. It costs one fsync for each transaction.
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+            # The log of one large pass is not kept at its full length for ever.
+            "PRAGMA journal_size_limit = 16777216",
+        ),
+        reader_settings=("PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"),
+        begin_write="BEGIN IMMEDIATE",
+        begin_read="BEGIN",
+        alone=None,
+        checks={"PRAGMA integrity_check": _integrity, "PRAGMA foreign_key_check": _foreign_key},
+        # An iterator may be begun in one thread and closed in another.
+        reader_options={"check_same_thread": False},
+    ),
+    "postgresql": Differences(
+        insert=postgresql.insert,
+        writer_settings=(),
+        reader_settings=("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",),
+        begin_write=None,
+        begin_read=None,
+        # Any number will do as long as it stays the same.
+        alone="SELECT pg_advisory_xact_lock(7239017543)",
+        checks={},
+        reader_options={},
+    ),
+}
+"""Name of a SQLAlchemy dialect → its way."""
+
+_WRITABLE = "make the file and its directory writable for the user that runs feedservice"
+DAMAGED = "restore a backup, or move the file away: posts are read anew, but ids, past versions and dates of change are forgotten"
+HINTS: Mapping[str, str] = {
+    "SQLITE_NOTADB": DAMAGED,
+    "SQLITE_CORRUPT": DAMAGED,
+    "SQLITE_FULL": "free some space; nothing was changed",
+    "SQLITE_BUSY": "another process is writing: wait for it, or stop it",
+    "SQLITE_READONLY": _WRITABLE,
+    "SQLITE_PERM": _WRITABLE,
+    "SQLITE_CANTOPEN": _WRITABLE,
+    "SQLITE_IOERR": "the disk or the file system reports errors: look at the system's log",
+}
+"""Beginning of SQLite's name for an error → what to do."""
+
+
+def is_failure(error: sa.exc.DatabaseError) -> bool:
+    """Return whether it is the database that failed, and not a statement of ours that is wrong."""
+    failed = type(error) in {sa.exc.DatabaseError, sa.exc.OperationalError}
+    return failed and getattr(error.orig, "sqlite_errorname", "") != "SQLITE_ERROR"
+
+
+def hint(error: BaseException | None) -> str:
+    """Return what to do about a driver's error."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return next((advice for known, advice in HINTS.items() if name.startswith(known)), "see that the database can be reached")

@@ -1,0 +1,251 @@
+"""The store on a relational database: the same statements for SQLite and PostgreSQL.
+
+All writes go through one thread that owns one connection; each read has a connection of its own. What differs between the
+databases stands in ``dialects``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from feedservice.model import Problem, Severity
+from feedservice.store import (
+    BodyRow,
+    Changes,
+    DocumentRow,
+    LedgerRow,
+    PastVersion,
+    PostRow,
+    Store,
+    StoreError,
+    Stream,
+    connections,
+    dialects,
+    migrations,
+    refuse_other_zones,
+    rows,
+    tables,
+    writes,
+)
+from feedservice.store.connections import Work, Writer
+from feedservice.store.dialects import DIFFERENCES, Differences
+
+T = TypeVar("T")
+
+_FETCHED = 1000
+"""Rows that an iterator fetches at once."""
+_SMALLEST = 512
+"""Bytes of the smallest page of SQLite, and so of the smallest file."""
+_NOTHING: Changes[Any] = Changes()
+
+
+def open_store(place: Path | str) -> Store:
+    """Open a store, create what is missing, and bring its schema up to date.
+
+    ``place``: path of an SQLite file, or the SQLAlchemy URL of a database. Raises ``StoreError`` when it cannot be used as it is;
+    nothing is ever deleted or begun anew. A process that forks does so before it opens a store.
+    """
+    if isinstance(place, Path):
+        _make_file(place)
+        # Connections are made later, when the working directory may be another.
+        name, url = str(place), sa.URL.create("sqlite", database=str(place.absolute()))
+    else:
+        url = sa.make_url(place)
+        name = url.render_as_string()
+    ways = DIFFERENCES[url.get_backend_name()]
+    writer = Writer(connections.writing(url, ways))
+    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer)
+    try:
+        store.upgrade()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _make_file(path: Path) -> None:
+    """Make sure of a file that only its owner can read: the store will hold secrets. An empty file is an empty database.
+
+    A file that is there is looked at from outside: closing it would take away the locks of another store in this process.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        size = path.stat().st_size
+    except OSError as error:
+        hint = "make the file and its directory writable for the user that runs feedservice, or choose another `state` directory"
+        raise StoreError(f"{path}: {error.strerror}", hint, path=str(path)) from error
+    # SQLite itself takes a file of a few bytes for an empty one, and writes over it.
+    if 0 < size < _SMALLEST:
+        raise StoreError(f"{path}: file is not a database", dialects.DAMAGED, path=str(path))
+
+
+class SqlStore:
+    """``feedservice.store.Store`` on a database; ``open_store`` makes one."""
+
+    def __init__(self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer) -> None:
+        """Keep the parts; ``name`` is the place as errors say it."""
+        self._name = name
+        self._ways = ways
+        self._readers = readers
+        self._writer = writer
+        self._closed = False
+        self._closing = threading.Lock()
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date, in one transaction. Raises ``StoreError`` when it is not ours, or too new."""
+        self._write(self._upgrade)
+
+    def posts(self) -> Stream[PostRow]:
+        """See ``Store.posts``."""
+        return self._stream(sa.select(tables.posts).order_by(tables.posts.c.path), rows.post)
+
+    def bodies(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bytes]:
+        """See ``Store.bodies``."""
+        table = tables.bodies
+        both = sa.tuple_(table.c.path, table.c.key)
+        found: dict[tuple[str, str], bytes] = {}
+        with self._reading() as connection:
+            for batch in writes.batches(keys):
+                # SQLite finds pairs by reading the whole table; by path it uses the index.
+                asked = sa.and_(table.c.path.in_([path for path, _ in batch]), both.in_(batch))
+                for path, key, body in connection.execute(sa.select(table).where(asked)):
+                    found[path, key] = body
+        return found
+
+    def documents(self) -> Stream[DocumentRow]:
+        """See ``Store.documents``."""
+        return self._stream(sa.select(tables.documents).order_by(tables.documents.c.path), rows.document)
+
+    def versions(self) -> Stream[PastVersion]:
+        """See ``Store.versions``."""
+        past = tables.versions.c
+        query = sa.select(tables.versions).order_by(past.path, past.replaced_at.desc(), past.etag)
+        return self._stream(query, rows.past)
+
+    def ledger(self) -> Stream[LedgerRow]:
+        """See ``Store.ledger``."""
+        return self._stream(sa.select(tables.ledger).order_by(tables.ledger.c.path), rows.ledger)
+
+    def meta(self) -> Mapping[str, str]:
+        """See ``Store.meta``."""
+        with self._reading() as connection:
+            return dict(connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value)).all())
+
+    def replace_posts(
+        self, changed: Sequence[PostRow] = (), removed: Collection[str] = (), bodies: Sequence[BodyRow] = ()
+    ) -> None:
+        """See ``Store.replace_posts``."""
+
+        def work(connection: sa.Connection) -> None:
+            writes.write_posts(connection, self._ways.insert, Changes(changed=changed, removed=removed))
+            writes.write_bodies(connection, self._ways.insert, bodies)
+
+        self._write(work)
+
+    def publish(
+        self,
+        *,
+        at: datetime,
+        posts: Changes[PostRow] = _NOTHING,
+        bodies: Sequence[BodyRow] = (),
+        documents: Changes[DocumentRow] = _NOTHING,
+        ledger: Changes[LedgerRow] = _NOTHING,
+        meta: Mapping[str, str | None] | None = None,
+    ) -> tuple[DocumentRow, ...]:
+        """See ``Store.publish``."""
+        refuse_other_zones("at", at)
+        insert = self._ways.insert
+
+        def work(connection: sa.Connection) -> tuple[DocumentRow, ...]:
+            writes.write_posts(connection, insert, posts)
+            writes.write_bodies(connection, insert, bodies)
+            written = writes.write_documents(connection, insert, documents, at)
+            writes.write_ledger(connection, insert, ledger)
+            writes.write_meta(connection, insert, meta or {})
+            return written
+
+        return self._write(work)
+
+    def prune(self, before: datetime) -> int:
+        """See ``Store.prune``."""
+        refuse_other_zones("before", before)
+        return self._write(lambda connection: writes.prune(connection, before))
+
+    def integrity(self) -> tuple[Problem, ...]:
+        """See ``Store.integrity``."""
+        said: list[str] = []
+        try:
+            with self._reading() as connection:
+                for check, reading in self._ways.checks.items():
+                    said += filter(None, map(reading, connection.exec_driver_sql(check)))
+        except StoreError as error:
+            said.append(str(error))
+        return tuple(
+            Problem(rule="store.damaged", severity=Severity.ERROR, message=what, hint=dialects.DAMAGED, path=self._name)
+            for what in said
+        )
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+
+    def _upgrade(self, connection: sa.Connection) -> None:
+        if self._ways.alone is not None:
+            connection.exec_driver_sql(self._ways.alone)
+        found, newest = migrations.current(connection), migrations.REVISIONS[-1]
+        if found == newest:
+            return
+        if found == migrations.FOREIGN:
+            text = f"{self._name} has tables, but not those of feedservice"
+            raise StoreError(text, "name another file or database", path=self._name)
+        if found is not None and found not in migrations.REVISIONS:
+            text = f"{self._name} has schema {found}, and this program knows none after {newest}"
+            raise StoreError(text, "install the newer feedservice that has used it, or restore a backup", path=self._name)
+        migrations.upgrade(connection, newest)
+
+    def _write(self, work: Work[T]) -> T:
+        self._refuse_closed()
+        with self._explained():
+            return self._writer.run(work)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        self._refuse_closed()
+        with self._explained(), self._readers.connect() as connection:
+            yield connection
+
+    def _stream(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
+        # Not a generator itself, so that a closed store is refused here and not at the first item.
+        self._refuse_closed()
+        return self._each(query, read)
+
+    def _each(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
+        with self._reading() as connection, connection.execution_options(yield_per=_FETCHED).execute(query) as found:
+            yield from map(read, found)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"the store {self._name} is closed")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what a person can mend into a ``StoreError``; the rest are bugs and are let through."""
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            if not dialects.is_failure(error):
+                raise
+            raise StoreError(f"{self._name}: {error.orig}", dialects.hint(error.orig), path=self._name) from error

@@ -1,0 +1,110 @@
+"""The tables. ``migrations`` builds them; a test holds the two together.
+
+Instants are integer microseconds since 1970 in UTC. Text that an author has a hand in is ``Exact``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Exact(sa.types.TypeDecorator[str]):
+    """Any ``str``, kept as its UTF-8 bytes; lone surrogates are three bytes each.
+
+    No database text type takes every ``str``, and collations differ; bytes are compared alike everywhere, in the order of code
+    points. The encoding is one-to-one, so no two paths become one key.
+    """
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - alike in every dialect
+        """Encode."""
+        return None if value is None else value.encode("utf-8", "surrogatepass")
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - alike in every dialect
+        """Decode."""
+        return None if value is None else value.decode("utf-8", "surrogatepass")
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware datetime in UTC, to the microsecond."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - alike in every dialect
+        """Count microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - alike in every dialect
+        """Make the instant again."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata = sa.MetaData()
+
+posts = sa.Table(
+    "posts",
+    metadata,
+    sa.Column("path", Exact, primary_key=True),
+    # size, mtime_ns and inode in decimal: an inode may be any 64-bit number, and integers of a database are signed.
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("context", sa.Text, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+)
+
+bodies = sa.Table(
+    "bodies",
+    metadata,
+    sa.Column("path", Exact, sa.ForeignKey("posts.path", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", Exact, nullable=False),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("path", Exact, primary_key=True),
+    sa.Column("feed", Exact, nullable=False),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("last_modified", Instant, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    # JSON: [[id, digest, start, end], …] in the order of the document. Always read and written whole.
+    sa.Column("entries", sa.Text, nullable=False),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("path", Exact, primary_key=True),
+    sa.Column("etag", sa.Text, primary_key=True),
+    sa.Column("last_modified", Instant, nullable=False),
+    # JSON: [digest, …], sorted.
+    sa.Column("digests", sa.Text, nullable=False),
+    sa.Column("replaced_at", Instant, nullable=False, index=True),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("path", Exact, primary_key=True),
+    sa.Column("id", Exact, nullable=False, index=True),
+    sa.Column("first_seen", Instant, nullable=False),
+)
