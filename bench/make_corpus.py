@@ -65,6 +65,8 @@ content:
 feeds:
   window: {WINDOW}
   max_bytes: 100M   # the entries are what is compared, so no document may shorten its window
+  pages: false      # Hugo writes RSS alone: no pages and no coded forms
+  compress: []
 """
 
 HUGO_CONFIG = f"""\

@@ -14,6 +14,7 @@ import comrak
 import nh3
 
 from feedservice.model import Problem, Severity
+from feedservice.posts import plainmark
 from feedservice.posts.crosslinks import resolve_links
 from feedservice.posts.embeds import math_to_text, replace_embeds
 from feedservice.posts.kramdown import apply_heading_ids, open_blocks, without_attribute_lists
@@ -132,7 +133,15 @@ def render(
     text, removed = xml_text(body)
     text, problems = _expand(text, dialect, context, body_line)
     if markdown:
-        text = markdown_to_html(open_blocks(text) if dialect == "jekyll" else text)
+        text = open_blocks(text) if dialect == "jekyll" else text
+        # Braces mean something to most dialects, and what they mean is read in the form that the long way gives.
+        braced = dialect not in {"plain", "eleventy"} and "{" in text
+        if not unsafe_html and not braced and dialect not in {"pelican", "zola"}:
+            html = _plain(text, base_url)
+            if html is not None:
+                html, more = xml_text(_finished(html, dialect, base_url, id_prefix))
+                return Rendered(html=html.strip(), problems=_few(problems), removed=removed + more)
+        text = markdown_to_html(text)
         if _has_wide_row(body):
             problems.append(_warning("content.table", f"a table has more than {WIDEST_TABLE} columns", "divide it"))
     if dialect in {"pelican", "zola"}:
@@ -193,6 +202,7 @@ def _render_options() -> comrak.RenderOptions:
 
 _PARSE = comrak.ParseOptions()
 _RENDER = _render_options()
+_SAFE = comrak.RenderOptions()
 _EXTENSIONS = {table: _engine_options(table=table) for table in (False, True)}
 
 
@@ -201,10 +211,19 @@ def markdown_to_html(text: str) -> str:
 
     Raw HTML passes as it is. This is the one place that knows the engine.
     """
-    html = comrak.render_markdown(text, _EXTENSIONS[not _has_wide_row(text)], _PARSE, _RENDER)
-    if "<input " in html:
-        html = html.replace(_CHECKED, "☑").replace(_UNCHECKED, "☐")
-    return html
+    return _unticked(comrak.render_markdown(text, _EXTENSIONS[not _has_wide_row(text)], _PARSE, _RENDER))
+
+
+def _plain(text: str, base_url: str) -> str | None:
+    """Return the finished HTML of a text that is Markdown through and through, None for any other."""
+    if _has_wide_row(text):
+        return None
+    html = _unticked(comrak.render_markdown(text, _EXTENSIONS[True], _PARSE, _SAFE))
+    return None if shallow(html)[1] else plainmark.finished(html, base_url)
+
+
+def _unticked(html: str) -> str:
+    return html.replace(_CHECKED, "☑").replace(_UNCHECKED, "☐") if "<input " in html else html
 
 
 def _has_wide_row(text: str) -> bool:
