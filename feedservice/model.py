@@ -287,10 +287,36 @@ class FeedHead:
     copyright: str | None = None
     icon: str | None = None
     podcast: Podcast | None = None
+    history: History | None = None
+    """Where the document stands in the history of its feed; None: it says nothing of one."""
+    stylesheet: str | None = None
+    """URL of the CSS that a browser shows the XML formats with."""
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
         _aware_utc("updated", self.updated)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Where a document stands in the history of its feed (RFC 5005). The links are format → absolute URL; empty for none.
+
+    One that has ``current`` is an archive document, any other a subscription document.
+    """
+
+    complete: bool = False
+    """The document has every entry of its feed (RFC 5005 §2)."""
+    current: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Of an archive document: the subscription document that it belongs to."""
+    prev_archive: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The archive document before this one; of a subscription document, the newest."""
+    next_archive: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Of an archive document: the one after it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a complete document that leads to others: that is a bug, not input."""
+        if self.complete and (self.current or self.prev_archive or self.next_archive):
+            raise ValueError("a complete feed has no archives")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

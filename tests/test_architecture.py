@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "feeds": (*PURE, "config", "config.schema"),
     "push": (*PURE, "config", "config.schema"),
     "store": (*PURE, "config", "config.schema"),
-    "service": (*SETTINGS, *WINGS, "store"),
+    "service": ("__init__", *SETTINGS, *WINGS, "store"),
     "web": (*SETTINGS, *WINGS, "store"),
     "cli": ("__init__", *SETTINGS, *WINGS, "store", "store.*", "service", "service.*", "web", "web.*"),
 }

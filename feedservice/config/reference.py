@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from feedservice.config import document, shapes
 from feedservice.config.document import Path
-from feedservice.config.schema import Config, Presentation, Words
+from feedservice.config.schema import Config, Presentation
+from feedservice.config.sections import Words
 
 _USEFUL: Mapping[Path, object] = {
     ("site", "description"): "What the site is about, in one sentence.",

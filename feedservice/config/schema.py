@@ -7,16 +7,15 @@ cannot be used is refused by a function of ``constraints``.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field
 
 from feedservice.config import constraints
 from feedservice.config.constraints import Fault
+from feedservice.config.sections import Section, Size, Texts, Words, must, one_or_many
+from feedservice.config.serve import Serve
 
 Scalar = str | bool | int | float | None
 Dialect = Literal["auto", "jekyll", "hugo", "zola", "eleventy", "pelican", "plain"]
@@ -24,38 +23,9 @@ Format = Literal["atom", "rss", "json"]
 Kind = Literal["all", "category", "tag", "author", "language", "category-language", "query"]
 IdScheme = Literal["tag", "permalink", "jekyll", "hugo", "pelican", "wordpress"]
 
-_SIZE = r"^[0-9]+(\.[0-9]+)?\s*[KkMmGg]?(i?[Bb])?$"
-_UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024**2, "MB": 1024**2, "G": 1024**3}
-
-
-def _bytes(value: object) -> object:
-    """``2M``, ``500K`` or a plain number of bytes."""
-    if isinstance(value, str):
-        text = value.strip().upper().replace("IB", "B")
-        number = text.rstrip("BKMG")
-        unit = text[len(number) :]
-        if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
-            return int(float(number) * _UNITS[unit])
-    return value
-
 
 def _author(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str | dict) else value
-
-
-def _checked(value: Any, check: Callable[[Any], Fault | None]) -> Any:
-    fault = check(value)
-    if fault is not None:
-        raise PydanticCustomError("config", "{text}", {"text": fault.message, "rule": fault.rule, "hint": fault.hint})
-    return value
-
-
-def _must(check: Callable[[Any], Fault | None]) -> AfterValidator:
-    return AfterValidator(functools.partial(_checked, check=check))
 
 
 def _distinct(values: list[str]) -> Fault | None:
@@ -89,50 +59,22 @@ def _title(pattern: str) -> Fault | None:
     return constraints.placeholder(pattern, ("label", "site", "key"))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Words:
-    """What a type is called in messages and in the documentation."""
-
-    text: str
-
-
-Size = Annotated[
-    int,
-    BeforeValidator(_bytes, json_schema_input_type=int | Annotated[str, Field(pattern=_SIZE)]),
-    Field(ge=1),
-    Words("a size such as `500K` or `2M`"),
-]
 _URI = Field(json_schema_extra={"format": "uri"})
-BaseUrl = Annotated[str, _must(constraints.base_url), Words("an absolute http or https URL"), _URI]
-WebUrl = Annotated[str, _must(constraints.web_url), Words("an absolute http or https URL"), _URI]
-Zone = Annotated[str, _must(constraints.zone), Words("a time zone such as `Asia/Tokyo`")]
-Language = Annotated[str, _must(constraints.language), Words("a language tag such as `ja` or `pt-BR`")]
-Email = Annotated[str, _must(constraints.email), Words("an e-mail address"), Field(json_schema_extra={"format": "email"})]
-PathPattern = Annotated[str, _must(constraints.path_pattern), Words("a path")]
-FeedKey = Annotated[str, _must(constraints.feed_key), Words("text for a path")]
+BaseUrl = Annotated[str, must(constraints.base_url), Words("an absolute http or https URL"), _URI]
+WebUrl = Annotated[str, must(constraints.web_url), Words("an absolute http or https URL"), _URI]
+Zone = Annotated[str, must(constraints.zone), Words("a time zone such as `Asia/Tokyo`")]
+Language = Annotated[str, must(constraints.language), Words("a language tag such as `ja` or `pt-BR`")]
+Email = Annotated[str, must(constraints.email), Words("an e-mail address"), Field(json_schema_extra={"format": "email"})]
+PathPattern = Annotated[str, must(constraints.path_pattern), Words("a path")]
+FeedKey = Annotated[str, must(constraints.feed_key), Words("text for a path")]
 Rule = dict[str, Scalar | list[Scalar]]
 """Front-matter key (or ``path``, ``category``, ``tag``, ``author``, ``language``) → the value or values that match."""
-Texts = Annotated[
-    list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str]), Words("a list of texts, or one")
-]
 WebUrls = Annotated[
-    list[WebUrl], BeforeValidator(_one_or_many, json_schema_input_type=WebUrl | list[WebUrl]), Words("a list of URLs, or one")
+    list[WebUrl], BeforeValidator(one_or_many, json_schema_input_type=WebUrl | list[WebUrl]), Words("a list of URLs, or one")
 ]
 Rules = Annotated[
-    list[Rule], BeforeValidator(_one_or_many, json_schema_input_type=Rule | list[Rule]), Words("a list of rules, or one")
+    list[Rule], BeforeValidator(one_or_many, json_schema_input_type=Rule | list[Rule]), Words("a list of rules, or one")
 ]
-
-
-class Section(BaseModel):
-    """A mapping of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_empty(cls, value: object) -> object:
-        # A section whose every key is commented out reads as null.
-        return {} if value is None else value
 
 
 class Author(Section):
@@ -254,7 +196,7 @@ class Presentation(Section):
     """Page the feed belongs to: absolute URL, or a path below `site.url`."""
     paths: dict[Format, PathPattern] = Field(default_factory=dict)
     """Format → path of that document, over the pattern of `feeds.paths`."""
-    aliases: Annotated[dict[str, Format], _must(_keys)] = Field(default_factory=dict)
+    aliases: Annotated[dict[str, Format], must(_keys)] = Field(default_factory=dict)
     """Further paths → format: old URLs that keep working."""
     podcast: Podcast | None = None
     """Makes the feed a podcast."""
@@ -304,7 +246,7 @@ class Feeds(Section):
 
     url: BaseUrl | None = None
     """Public base of the feeds; default: `site.url` + `/feeds`."""
-    formats: Annotated[list[Format], _must(_distinct)] = Field(default=["atom", "rss", "json"], min_length=1)
+    formats: Annotated[list[Format], must(_distinct)] = Field(default=["atom", "rss", "json"], min_length=1)
     """Formats that every feed is written in."""
     window: int = Field(default=50, ge=1)
     """Entries in a feed."""
@@ -315,7 +257,7 @@ class Feeds(Section):
     paths: PathPattern | dict[Kind, PathPattern | dict[Format, PathPattern]] = "{key}.{format}"
     """Path of a document below `feeds.url` (below the host when it begins with `/`): one, or one by kind and format.
     `{key}`, `{slug}`, `{name}`, `{format}` and `{language}` are filled in. What is left out has `{key}.{format}`."""
-    aliases: Annotated[dict[str, str], _must(_aliases)] = Field(default_factory=dict)
+    aliases: Annotated[dict[str, str], must(_aliases)] = Field(default_factory=dict)
     """Further paths, or patterns, for the same documents → kind (or the key of one feed) and format: `/feed.xml: all.atom`,
     `/feed/{key}.xml: category.atom`."""
     ids: IdScheme = "tag"
@@ -332,21 +274,23 @@ class Feeds(Section):
     """A feed for every tag, or for those listed."""
     authors: bool | list[str] = False
     """A feed for every author, or for those listed."""
-    languages: Annotated[bool | list[str], _must(_all(constraints.language))] = False
+    languages: Annotated[bool | list[str], must(_all(constraints.language))] = False
     """A feed for every language, or for those listed."""
     category_languages: bool = False
     """A feed for every category in every language it has posts in."""
     define: list[QueryFeed] = Field(default_factory=list)
     """Feeds declared by queries."""
-    title_pattern: Annotated[str, _must(_title)] = "{label} – {site}"
+    title_pattern: Annotated[str, must(_title)] = "{label} – {site}"
     """Title of a feed that has none of its own."""
+    archives: bool = False
+    """Keep what no longer fits into a feed in archive documents that readers can page through (RFC 5005)."""
     pages: bool = True
     """Write an index of all feeds and a preview of each, for people, and a stylesheet for feeds that a browser opens."""
     compress: list[Literal["gzip", "br", "zstd"]] = Field(default=["gzip", "br", "zstd"])
     """Content codings that every file is also written in, beside it: `.gz`, `.br`, `.zst`."""
     opml: PathPattern = "/feeds.opml"
     """Path of the list of all feeds (OPML 2.0)."""
-    category_home: Annotated[str, _must(_home)] | None = None
+    category_home: Annotated[str, must(_home)] | None = None
     """Page of a category, such as `/category/{slug}/`; default: the site."""
 
 
@@ -377,6 +321,8 @@ class Config(Section):
     """Directory the documents are written to, relative to the config file."""
     state: str = ".feedservice"
     """Directory for what must be remembered, relative to the config file."""
+    serve: Serve = Field(default_factory=Serve)
+    """How the feeds are served over HTTP."""
     announce: Announce = Field(default_factory=Announce)
     """Who is told."""
 

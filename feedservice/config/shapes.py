@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from feedservice.config.schema import Words
+from feedservice.config.sections import Words
 
 Shape = Any
 """A type as it stands in the schema: a class, ``list[…]``, ``dict[…]``, a ``Literal``, a union, each perhaps ``Annotated``."""

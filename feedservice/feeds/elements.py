@@ -12,6 +12,7 @@ Tree = etree._ElementTree  # noqa: SLF001 - likewise
 ATOM = "http://www.w3.org/2005/Atom"
 CONTENT = "http://purl.org/rss/1.0/modules/content/"
 DC = "http://purl.org/dc/elements/1.1/"
+HISTORY = "http://purl.org/syndication/history/1.0"
 ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
 MEDIA = "http://search.yahoo.com/mrss/"
 PODCAST = "https://podcastindex.org/namespace/1.0"
@@ -38,6 +39,11 @@ def add(parent: Element, tag: str, text: str | None = None, **attributes: str) -
     element = etree.SubElement(parent, tag, attributes)
     element.text = text
     return element
+
+
+def instruct(element: Element, target: str, text: str) -> None:
+    """Put the processing instruction ``<?target text?>`` in front of a root element."""
+    element.addprevious(etree.ProcessingInstruction(target, text))
 
 
 def document(element: Element) -> bytes:

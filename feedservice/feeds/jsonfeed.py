@@ -65,6 +65,8 @@ def _head(head: FeedHead) -> Iterable[tuple[str, object]]:
     yield "feed_url", spec.urls["json"]
     if spec.description:
         yield "description", spec.description
+    if head.history and "json" in head.history.prev_archive:
+        yield "next_url", head.history.prev_archive["json"]
     if spec.image:
         yield "icon", spec.image
     if head.icon:

@@ -16,6 +16,7 @@ feed.newer-entry       error    an entry that changed after its feed: readers th
 feed.self-link         error    WebSub §4: there is exactly one
 feed.alternate         error    RFC 4287 §4.1.1 and §4.1.2: at most one of a type and language
 feed.enclosure         error    RSS 2.0 ``enclosure``: one, with URL, type and a whole number of bytes
+feed.history           error    RFC 5005; JSON Feed ``next_url``: a reader would go in circles, or not know where it is
 feed.self-differs      warning  the self link is not the URL of the document
 feed.id-not-uri        warning  (Atom) RFC 4287 §4.2.6 wants an IRI; readers take any text
 feed.same-updated      warning  (Atom) entries that changed in the same second have no order
@@ -99,6 +100,7 @@ class _Check:
     def problems(self) -> Iterator[Problem]:
         yield from self._size()
         yield from self._head()
+        yield from self._history()
         yield from self._podcast()
         repeated = Counter(identity for entry in self._readback.entries for identity in entry.ids)
         newest = self._date(self._readback.head.dates)
@@ -139,6 +141,21 @@ class _Check:
             message = f"the feed says that its URL is {selfs[0]}, and is published as {self._document.url}"
             yield self._problem("feed.self-differs", message, part=head, warn=True)
         yield from self._common(head, "the feed")
+
+    def _history(self) -> Iterator[Problem]:
+        found, head = self._readback, self._readback.head
+        relations = Counter(relation for relation, _ in found.history)
+        if found.complete and relations:
+            message = f"the feed says that it is complete, and has a link {next(iter(relations))}"
+            yield self._problem("feed.history", message, part=head)
+        if found.archive and not relations["current"]:
+            yield self._problem("feed.history", "the archive does not say which feed it belongs to", part=head)
+        for relation, count in relations.items():
+            if count > 1:
+                yield self._problem("feed.history", f"the feed has {count} links {relation}", part=head)
+        for relation, url in found.history:
+            if url in found.selfs:
+                yield self._problem("feed.history", f"the feed's link {relation} leads to itself: {url}", part=head)
 
     def _podcast(self) -> Iterator[Problem]:
         if self._readback.podcast:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from feedservice.feeds import elements
-from feedservice.feeds.elements import ATOM, CONTENT, ITUNES, MEDIA, Element
+from feedservice.feeds.elements import ATOM, CONTENT, HISTORY, ITUNES, MEDIA, Element
 
 
 class UnreadableError(ValueError):
@@ -60,11 +60,22 @@ class Readback:
     selfs: list[str]
     entries: list[Part]
     podcast: bool = False
+    history: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """(relation, URL) of the head's links to other documents of the feed (RFC 5005 §4)."""
+    complete: bool = False
+    archive: bool = False
 
 
 def read(format_name: str, body: bytes) -> Readback:
     """Return the facts of a document in ``atom``, ``rss`` or ``json``. Raises UnreadableError."""
     return _READERS[format_name](body)
+
+
+_ARCHIVE_RELATIONS = ("current", "prev-archive", "next-archive")
+
+
+def _relations(links: Iterable[Element]) -> list[tuple[str, str]]:
+    return [(relation, link.get("href", "")) for link in links if (relation := link.get("rel", "")) in _ARCHIVE_RELATIONS]
 
 
 def _xml(body: bytes, root: str) -> Element:
@@ -91,6 +102,7 @@ def _children(parent: Element) -> Mapping[str, list[Element]]:
 # Atom ---------------------------------------------------------------------------------------------------------------
 
 _A = f"{{{ATOM}}}"
+_H = f"{{{HISTORY}}}"
 
 
 def _atom(body: bytes) -> Readback:
@@ -99,9 +111,15 @@ def _atom(body: bytes) -> Readback:
     head = _atom_part(feed, children)
     for name in ("icon", "logo"):
         head.urls.extend((name, _text(element)) for element in children.get(_A + name, ()))
-    selfs = [link.get("href", "") for link in children.get(f"{_A}link", ()) if link.get("rel") == "self"]
-    entries = [_atom_part(entry, _children(entry)) for entry in children.get(f"{_A}entry", ())]
-    return Readback(head=head, selfs=selfs, entries=entries)
+    links = children.get(f"{_A}link", ())
+    return Readback(
+        head=head,
+        selfs=[link.get("href", "") for link in links if link.get("rel") == "self"],
+        entries=[_atom_part(entry, _children(entry)) for entry in children.get(f"{_A}entry", ())],
+        history=_relations(links),
+        complete=f"{_H}complete" in children,
+        archive=f"{_H}archive" in children,
+    )
 
 
 def _atom_part(parent: Element, children: Mapping[str, list[Element]]) -> Part:
@@ -156,6 +174,9 @@ def _rss(body: bytes) -> Readback:
         selfs=[link.get("href", "") for link in links if link.get("rel") == "self"],
         entries=[_rss_item(item, _children(item)) for item in children.get("item", ())],
         podcast=ITUNES in rss.nsmap.values(),
+        history=_relations(links),
+        complete=f"{_H}complete" in children,
+        archive=f"{_H}archive" in children,
     )
 
 
@@ -191,11 +212,17 @@ def _json(body: bytes) -> Readback:
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
         raise UnreadableError("the document is no object with a list of items", 1)
     head = Part(titles=_strings(feed, "title"))
-    head.urls = [(name, url) for name in ("feed_url", "home_page_url", "icon", "favicon") for url in _strings(feed, name)]
+    addresses = ("feed_url", "home_page_url", "next_url", "icon", "favicon")
+    head.urls = [(name, url) for name in addresses for url in _strings(feed, name)]
     head.urls += [("hubs url", url) for hub in _objects(feed, "hubs") for url in _strings(hub, "url")]
     head.urls += [("authors url", url) for author in _objects(feed, "authors") for url in _strings(author, "url")]
     head.counts = {name: int(name in feed) for name in ("version", "title", "items")}
-    return Readback(head=head, selfs=_strings(feed, "feed_url"), entries=[_json_item(item) for item in _objects(feed, "items")])
+    return Readback(
+        head=head,
+        selfs=_strings(feed, "feed_url"),
+        entries=[_json_item(item) for item in _objects(feed, "items")],
+        history=[("next_url", url) for url in _strings(feed, "next_url")],
+    )
 
 
 def _json_item(item: Mapping[str, object]) -> Part:

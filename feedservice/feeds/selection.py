@@ -73,8 +73,10 @@ def live(named: Iterable[Named], config: Config, now: datetime) -> Live:
     return Live(posts=tuple(out), held=held, due=due)
 
 
-def select(posts: Sequence[Named], specs: Sequence[FeedSpec], config: Config) -> dict[str, tuple[Named, ...]]:
-    """Return feed key → its entries, newest first and at most a window of them; ``posts`` are ``Live.posts``."""
+def select(
+    posts: Sequence[Named], specs: Sequence[FeedSpec], config: Config, *, whole: bool = False
+) -> dict[str, tuple[Named, ...]]:
+    """Return feed key → its entries, newest first; a window of them, or with ``whole`` all. ``posts`` are ``Live.posts``."""
     queries = {query.key: query for query in config.feeds.define}
     aliases = category_aliases(config)
     groups: dict[tuple[FeedKind, str, str], list[FeedSpec]] = defaultdict(list)
@@ -91,7 +93,7 @@ def select(posts: Sequence[Named], specs: Sequence[FeedSpec], config: Config) ->
         wanted += [spec for spec in general if spec.kind is FeedKind.ALL or in_query(queries[spec.key], post, config)]
         for spec in wanted:
             window = chosen[spec.key]
-            if len(window) < spec.window and (post.feeds is None or spec.key in post.feeds):
+            if (whole or len(window) < spec.window) and (post.feeds is None or spec.key in post.feeds):
                 window.append(each)
     return {key: tuple(window) for key, window in chosen.items()}
 

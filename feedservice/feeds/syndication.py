@@ -20,7 +20,8 @@ from feedgen.feed import FeedGenerator
 
 from feedservice import dates
 from feedservice.feeds import elements, podcast
-from feedservice.feeds.elements import ATOM, CONTENT, DC, MEDIA, XML_LANG, Element, Tree
+from feedservice.feeds.elements import ATOM, CONTENT, DC, HISTORY, MEDIA, XML_LANG, Element, Tree
+from feedservice.feeds.links import history_links
 from feedservice.feeds.stamps import Stamps, head_zone, stamps
 from feedservice.feeds.text import ILLEGAL, feed_title, named, terms_of, title_of, written
 from feedservice.model import Enclosure, Entry, FeedHead, Person, Profile
@@ -173,6 +174,7 @@ class CorrectedFeed(FeedGenerator):
         spec = head.spec
         title = feed_title(spec)
         self._updated = dates.rfc3339(head.updated, head_zone(head))
+        self._stylesheet = head.stylesheet
         self.id(head.id)
         self.title(title)
         self.updated(head.updated)
@@ -183,6 +185,8 @@ class CorrectedFeed(FeedGenerator):
         self.link(href=spec.urls[format_name], rel="self", type=f"application/{format_name}+xml")
         for hub in head.hubs:
             self.link(href=hub, rel="hub")
+        archives = [_archive_link(relation, url, format_name) for relation, url in history_links(head, format_name)]
+        self.link(archives)
         # Last, because feedgen's RSS link is the last one set.
         self.link(href=spec.home_url, rel="alternate", type="text/html")
         if spec.description or format_name == "rss":
@@ -191,7 +195,7 @@ class CorrectedFeed(FeedGenerator):
         self.icon(head.icon)
         self.image(spec.image)
         self.rights(head.copyright)
-        namespaces = _ATOM_NAMESPACES if format_name == "atom" else _RSS_NAMESPACES
+        namespaces = (_ATOM_NAMESPACES if format_name == "atom" else _RSS_NAMESPACES) | ({"fh": HISTORY} if _marks(head) else {})
         contact = next((person for person in named(head.authors) if person.email), None)
         if contact:
             self.managingEditor(f"{contact.email} ({contact.name})")
@@ -206,7 +210,17 @@ class CorrectedFeed(FeedGenerator):
                 child.set("type", "text")
             elif child.tag == "updated":
                 child.text = self._updated
+        self._style(feed)
         return feed, tree
+
+    def _create_rss(self, extensions: bool = True) -> tuple[Element, Tree]:
+        feed, tree = super()._create_rss(extensions)
+        self._style(feed)
+        return feed, tree
+
+    def _style(self, feed: Element) -> None:
+        if self._stylesheet:
+            elements.instruct(feed, "xml-stylesheet", f'type="text/css" href="{html.escape(self._stylesheet)}"')
 
 
 class _EntryElements:
@@ -251,7 +265,7 @@ class _EntryElements:
 
 
 class _FeedElements:
-    """What feedgen's heads cannot say: the build date in a zone, hubs in RSS, an author without an address."""
+    """What feedgen's heads cannot say: the build date in a zone, links in RSS, an author without an address, history."""
 
     def __init__(self, head: FeedHead, namespaces: dict[str, str], *, contactable: bool) -> None:
         self._head = head
@@ -262,6 +276,8 @@ class _FeedElements:
         return self._namespaces
 
     def extend_atom(self, feed: Element) -> Element:
+        for name in _marks(self._head):
+            elements.add(feed, f"{{{HISTORY}}}{name}")
         return feed
 
     def extend_rss(self, rss: Element) -> Element:
@@ -269,10 +285,24 @@ class _FeedElements:
         elements.add(channel, "lastBuildDate", dates.rfc5322(head.updated, head_zone(head)))
         for hub in head.hubs:
             elements.add(channel, f"{{{ATOM}}}link", href=hub, rel="hub")
+        for relation, url in history_links(head, "rss"):
+            elements.add(channel, f"{{{ATOM}}}link", **_archive_link(relation, url, "rss"))
+        for name in _marks(head):
+            elements.add(channel, f"{{{HISTORY}}}{name}")
         if not self._contactable:
             for person in named(head.authors):
                 elements.add(channel, f"{{{DC}}}creator", person.name)
         return rss
+
+
+def _marks(head: FeedHead) -> tuple[str, ...]:
+    """Return the elements of RFC 5005 that a head has: a document is complete, or an archive, or neither."""
+    history = head.history
+    return () if history is None else ("complete",) if history.complete else ("archive",) if history.current else ()
+
+
+def _archive_link(relation: str, url: str, format_name: str) -> dict[str, str]:
+    return {"href": url, "rel": relation, "type": f"application/{format_name}+xml"}
 
 
 def _people(people: Sequence[Person]) -> list[dict[str, str]]:

@@ -42,8 +42,10 @@ class Collected:
     """Every post that could be read."""
     live: Live
     plan: Plan
+    members: Mapping[str, tuple[Named, ...]]
+    """Feed key → all its entries, newest first."""
     windows: Mapping[str, tuple[Named, ...]]
-    """Feed key → its entries."""
+    """Feed key → those that its subscription document has room for."""
     refers: frozenset[str]
     """Paths of posts that may link to other posts by their files."""
     first_seen: Mapping[str, datetime]
@@ -107,6 +109,7 @@ def collect(loaded: Loaded, *, now: datetime, pool: Workers, first_seen: Mapping
     problems += identity.shared_links(live.posts)
     plan = specs.plan(config, live.posts)
     problems += plan.problems
+    members = selection.select(live.posts, plan.specs, config, whole=True)
     return Collected(
         config=config,
         context=context,
@@ -114,7 +117,8 @@ def collect(loaded: Loaded, *, now: datetime, pool: Workers, first_seen: Mapping
         named=tuple(named),
         live=live,
         plan=plan,
-        windows=selection.select(live.posts, plan.specs, config),
+        members=members,
+        windows={spec.key: members[spec.key][: spec.window] for spec in plan.specs},
         refers=frozenset(each.path for each in parsed if each.refers),
         first_seen={each.path: undated[each.path] for each in parsed if each.undated},
         problems=tuple(problems),

@@ -21,13 +21,16 @@ from pathlib import Path
 from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.feeds import assemble, opml, pages, site
+from feedservice.feeds import archives, assemble, opml, pages, site
 from feedservice.feeds.entries import authors
+from feedservice.feeds.links import link_values
 from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
+from feedservice.feeds.specs import feeds_base
 from feedservice.model import FeedSpec, Problem, Published, Severity
-from feedservice.service import files, render, workers
+from feedservice.service import files, history, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
+from feedservice.service.history import Remembered
 from feedservice.service.output import Output
 from feedservice.service.workers import Workers
 
@@ -87,8 +90,13 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
         collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress)
         clock.mark("read")
         problems = [*loaded.problems, *collected.problems]
+        state = loaded.root / config.state
+        taken = archives.blocked(collected.plan.specs, base=feeds_base(config)) if config.feeds.archives else {}
+        problems += taken.values()
+        keys = [spec.key for spec in collected.plan.specs if spec.key not in taken]
+        remembered = history.recall(state, keys) if config.feeds.archives else Remembered(histories=None, inputs={})
         try:
-            problems += _feeds(collected, output, pool, progress, withheld)
+            problems += _feeds(collected, output, pool, progress, withheld, remembered)
             clock.mark("render")
             refused = strict and any(problem.severity is Severity.ERROR for problem in problems)
             if refused:
@@ -97,7 +105,11 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
                 if first_seen != collected.first_seen:
                     seen = files.stage(seen_file, _remember(collected.first_seen))
                     files.commit(seen)
+                if remembered.histories is not None:
+                    history.remember_members(state, remembered)
                 output.commit()
+                if remembered.histories is not None:
+                    history.remember_inputs(state, remembered)
         except OSError as error:
             message = f"cannot write {error.filename or out}: {error.strerror}"
             raise RefusedError(message, "check permissions and free space; nothing was changed") from error
@@ -117,7 +129,9 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
     )
 
 
-def _feeds(collected: Collected, output: Output, pool: Workers, progress: Progress, withheld: list[str]) -> list[Problem]:
+def _feeds(
+    collected: Collected, output: Output, pool: Workers, progress: Progress, withheld: list[str], remembered: Remembered
+) -> list[Problem]:
     """Stage every feed, its aliases and its page, and what lists them; return the problems of making them."""
     config, specs = collected.config, collected.plan.specs
     where = site.places(config, specs)
@@ -125,7 +139,11 @@ def _feeds(collected: Collected, output: Output, pool: Workers, progress: Progre
     previews: list[Preview] = []
     problems: list[Problem] = []
     with_pages = config.feeds.pages
-    made_feeds = render.make(collected, specs, list(config.feeds.formats), pool, progress, pages=with_pages)
+    stylesheet = where.url(where.stylesheet) if with_pages else None
+    formats = list(config.feeds.formats)
+    made_feeds = render.make(
+        collected, specs, formats, pool, progress, pages=with_pages, stylesheet=stylesheet, histories=remembered.histories
+    )
     newest = max((each.post.updated or each.post.published for each in collected.live.posts), default=assemble.EPOCH)
     for made in made_feeds:
         problems += made.problems
@@ -135,6 +153,7 @@ def _feeds(collected: Collected, output: Output, pool: Workers, progress: Progre
                 withheld.append(document.path)
                 continue
             names = [document.path, *(path for path, name in made.spec.aliases.items() if name == document.format)]
+            links = link_values(made.head, document.format)
             for path in names:
                 output.put(
                     path,
@@ -144,7 +163,11 @@ def _feeds(collected: Collected, output: Output, pool: Workers, progress: Progre
                     media_type=document.media_type,
                     last_modified=document.last_modified,
                     entries=document.entries,
+                    links=links,
                 )
+        if made.history is not None:
+            (remembered.histories or {})[made.spec.key] = made.history
+            problems += history.write(made, collected, output, pool, stylesheet=stylesheet, remembered=remembered)
         if with_pages:
             updated = made.head.updated if made.total else None
             shown = Preview(spec=made.spec, updated=updated, entries=made.entries, total=made.total)

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from feedservice.config.schema import Config
-from feedservice.feeds import assemble, entries, lint
+from feedservice.feeds import archives, assemble, entries, lint
+from feedservice.feeds.archives import Membership
 from feedservice.feeds.identity import Named
+from feedservice.feeds.specs import feeds_base
 from feedservice.model import Document, Entry, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
 from feedservice.service import workers
 from feedservice.service.collect import Collected, Progress
@@ -38,6 +40,10 @@ class Made:
     """Entries of the feed."""
     entries: tuple[Entry, ...]
     """The newest ``PREVIEWED`` of them with their text; empty when there are no pages."""
+    members: tuple[Named, ...]
+    """All entries of the feed, newest first, in this document or not."""
+    history: Membership | None
+    """The feed's archives, when it keeps any."""
     problems: tuple[Problem, ...]
 
 
@@ -54,10 +60,14 @@ def make(
     progress: Progress,
     *,
     pages: bool = False,
+    stylesheet: str | None = None,
+    histories: Mapping[str, Membership] | None = None,
 ) -> Iterator[Made]:
     """Yield the feeds in order; with ``pages`` their newest entries too.
 
-    Raises ``ChangedError`` when a post is no longer what was read.
+    ``stylesheet`` is the URL of the CSS that XML documents name. ``histories`` are the archives of feeds that have some, by key:
+    each of these feeds comes with its archives as they have to be now. Raises ``ChangedError`` when a post is no longer what
+    was read.
     """
     config = collected.config
     profiles = {spec.key: profile_of(spec, config) for spec in specs}
@@ -77,12 +87,25 @@ def make(
                 problems += made.problems
         parts = {name: [ready[each.post.path].fragments[profiles[spec.key], name] for each in window] for name in formats}
         texts = [entry for each in window[:PREVIEWED] if (entry := ready[each.post.path].entry) is not None]
-        yield _feed(spec, window, parts, texts=texts, config=config, epoch=epoch, problems=problems)
+        settings = Settings(config=config, epoch=epoch, stylesheet=stylesheet)
+        history = None if histories is None else histories.get(spec.key)
+        yield _feed(spec, collected.members[spec.key], parts, texts=texts, settings=settings, history=history, problems=problems)
         for each in window:
             uses[each.post.path] -= 1
             if not uses[each.post.path]:
                 del ready[each.post.path]
         progress("writing feeds", number + 1, len(specs))
+
+
+def fragments(collected: Collected, wanted: Mapping[str, Profile], formats: Sequence[str], pool: Workers) -> Iterator[Rendered]:
+    """Yield the entries of the posts with the given paths, each in one profile. Raises ``ChangedError``."""
+    named = {each.post.path: each for each in collected.named if each.post.path in wanted}
+    orders = [_order(collected, named[path], (profile,)) for path, profile in wanted.items()]
+    for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
+        for each in made:
+            if each.changed:
+                raise ChangedError(each.path)
+            yield each
 
 
 def every_problem(collected: Collected, paths: Sequence[str], pool: Workers, progress: Progress) -> Iterator[Problem]:
@@ -97,19 +120,28 @@ def every_problem(collected: Collected, paths: Sequence[str], pool: Workers, pro
         progress("checking posts", done, len(orders))
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the heads of all feeds of a pass have in common."""
+
+    config: Config
+    epoch: datetime
+    stylesheet: str | None
+
+
 def _feed(
     spec: FeedSpec,
-    window: Sequence[Named],
+    members: Sequence[Named],
     parts: Mapping[str, Sequence[Fragment]],
     *,
     texts: Sequence[Entry],
-    config: Config,
-    epoch: datetime,
+    settings: Settings,
+    history: Membership | None,
     problems: Sequence[Problem],
 ) -> Made:
-    shown = assemble.fitting(parts, config.feeds.max_bytes)
-    window, parts = window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
-    head = assemble.head(spec, window, config, epoch=epoch)
+    shown = assemble.fitting(parts, settings.config.feeds.max_bytes)
+    window, parts = members[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
+    head, grown = _head(spec, window, members, settings, history)
     documents, found = _documents(head, parts)
     refused: list[Problem] = []
     if _errors(found):
@@ -117,11 +149,13 @@ def _feed(
         # not help, the fault is not theirs, and the documents that have it are withheld as they are.
         alone = [_errors(_documents(head, {name: part[at : at + 1] for name, part in parts.items()})[1]) for at in range(shown)]
         kept = [at for at in range(shown) if not alone[at]]
-        rest = assemble.head(spec, [window[at] for at in kept], config, epoch=epoch)
+        bad = {window[at].id for at in range(shown) if alone[at]}
+        others = [each for each in members if each.id not in bad]
+        rest, regrown = _head(spec, [window[at] for at in kept], others, settings, history)
         good, left = _documents(rest, {name: [part[at] for at in kept] for name, part in parts.items()})
         if kept and not _errors(left):
             refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
-            head, documents, found = rest, good, left
+            head, documents, found, members, grown = rest, good, left, others, regrown
     present = {span.id for span in documents[0].entries}
     return Made(
         spec=spec,
@@ -129,8 +163,26 @@ def _feed(
         documents=documents,
         total=len(documents[0].entries),
         entries=tuple(entry for entry in texts if entry.id in present),
+        members=tuple(members),
+        history=grown,
         problems=(*problems, *refused, *found),
     )
+
+
+def _head(
+    spec: FeedSpec, window: Sequence[Named], members: Sequence[Named], settings: Settings, history: Membership | None
+) -> tuple[FeedHead, Membership | None]:
+    """Return the head of a subscription document, and the feed's archives with what this pass seals."""
+    head = assemble.head(spec, window, settings.config, epoch=settings.epoch)
+    head = dataclasses.replace(head, stylesheet=settings.stylesheet)
+    base = feeds_base(settings.config)
+    if history is not None:
+        shown = [each.id for each in window]
+        history = archives.extend(history, [each.id for each in reversed(members)], shown, size=max(2, len(shown)))
+        return archives.subscription_head(head, history, base=base), history
+    # Without archives nothing can be said of a feed that has more than it shows.
+    whole = len(window) == len(members)
+    return (archives.subscription_head(head, Membership(), base=base) if whole else head), None
 
 
 def _documents(head: FeedHead, parts: Mapping[str, Sequence[Fragment]]) -> tuple[tuple[Document, ...], list[Problem]]:

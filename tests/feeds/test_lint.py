@@ -16,6 +16,7 @@ from feedservice.model import Enclosure, Image, Problem, Severity
 if TYPE_CHECKING:
     from conftest import Make
 
+COMPLETE = b'<fh:complete xmlns:fh="http://purl.org/syndication/history/1.0"/>'
 AUTHOR = re.compile(rb"\s*<author>.*?</author>", re.DOTALL)
 
 
@@ -101,6 +102,14 @@ ERRORS = [
     ("feed.enclosure", "atom", b'length="9"', b'length="None"'),
     ("feed.enclosure", "json", b'"mime_type":"audio/mpeg"', b'"mime_type":null'),
     ("feed.enclosure", "json", b'"size_in_bytes":9', b'"size_in_bytes":9.5'),
+    ("feed.history", "atom", b"<generator>", COMPLETE + b'<link rel="prev-archive" href="https://example.org/1.atom"/><generator>'),
+    ("feed.history", "rss", b"<generator>", COMPLETE + b'<atom:link rel="next-archive" href="https://example.org/1.rss"/><generator>'),
+    ("feed.history", "atom", b"<generator>", COMPLETE.replace(b"complete", b"archive") + b"<generator>"),
+    ("feed.history", "rss", b"<generator>", COMPLETE.replace(b"complete", b"archive") + b"<generator>"),
+    ("feed.history", "atom", b"<generator>", b'<link rel="prev-archive" href="https://example.org/1.atom"/>' * 2 + b"<generator>"),
+    ("feed.history", "rss", b"<generator>", b'<atom:link rel="prev-archive" href="https://example.org/feeds/all.rss"/><generator>'),
+    ("feed.history", "json", b'"items":', b'"next_url":"https://example.org/feeds/all.json","items":'),
+    ("feed.url", "json", b'"items":', b'"next_url":"/feeds/2.json","items":'),
 ]  # fmt: skip
 
 

@@ -1,0 +1,56 @@
+"""What a document links to as a whole, for its head and for the ``Link`` field of HTTP (RFC 8288)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from feedservice.feeds.text import legal
+from feedservice.model import FeedHead
+
+_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<host>[^/?#:@\[\]]+)(?P<rest>.*)", re.DOTALL)
+_URI = "!#$%&'()*+,/:;=?@[]~"
+"""What a URI has beside letters, digits and ``-._~`` (RFC 3986 §2.2); ``%`` too, because URLs arrive encoded."""
+
+
+def history_links(head: FeedHead, name: str) -> tuple[tuple[str, str], ...]:
+    """Return (relation, URL) of the other documents of the feed in the format ``name`` (RFC 5005 §4), for XML and HTTP."""
+    history = head.history
+    if history is None:
+        return ()
+    related = (("current", history.current), ("prev-archive", history.prev_archive), ("next-archive", history.next_archive))
+    return tuple((relation, urls[name]) for relation, urls in related if name in urls)
+
+
+def link_values(head: FeedHead, name: str) -> tuple[str, ...]:
+    """Return the values of the ``Link`` field that a document in the format ``name`` is served with.
+
+    One ``rel=self`` (WebSub §4), every hub, the page that the feed is the feed of, and its archives. ASCII without controls:
+    an IRI is written as the URI that it stands for (RFC 3987 §3.1).
+    """
+    head = legal(head)
+    spec = head.spec
+    return (
+        _value(spec.urls[name], "self"),
+        *(_value(hub, "hub") for hub in head.hubs),
+        _value(spec.home_url, "alternate") + '; type="text/html"',
+        *(_value(url, relation) for relation, url in history_links(head, name)),
+    )
+
+
+def _value(url: str, relation: str) -> str:
+    return f'<{_uri(url)}>; rel="{relation}"'
+
+
+def _uri(iri: str) -> str:
+    match = None if iri.isascii() else _AUTHORITY.match(iri)
+    if match is not None:
+        iri = match["scheme"] + _ascii(match["host"]) + match["rest"]
+    return quote(iri, safe=_URI)
+
+
+def _ascii(host: str) -> str:
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:  # no name of the DNS: percent-encoded, it is still one that a URI can hold
+        return host
