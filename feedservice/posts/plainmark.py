@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
+_BEFORE_PATH = 2
+"""Slashes of a URL in front of its path."""
 _OMITTED = "<!-- raw HTML omitted -->"
 _URL = re.compile(r' (?:href|src)="([^"]*)"')
 _HARMLESS = re.compile(
@@ -33,8 +35,13 @@ def finished(html: str, base_url: str) -> str | None:
             return None
         relative = True
 
+    origin = base_url[: base_url.find("/", base_url.find("//") + 2)] if base_url.count("/") > _BEFORE_PATH else base_url
+
     def absolute(match: re.Match[str]) -> str:
         value = match[1]
+        if value.startswith("/") and "/." not in value:
+            # By far the commonest, and what RFC 3986 §5.2 makes of it is plain.
+            return f'{match[0][: -len(value) - 1]}{origin}{value}"'
         return match[0] if _HARMLESS.fullmatch(value) else f'{match[0][: -len(value) - 1]}{urljoin(base_url, value)}"'
 
     if relative:
