@@ -50,7 +50,8 @@ $(VENV)/.bench: $(VENV)/.run bench/requirements.lock
 	@touch $@
 
 # One resolution for every supported Python and platform; no index is named, so a mirror serves as well.
-COMPILE := compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate
+# Extras stay named: pip does not apply the pin of `coverage` to `coverage[toml]`, and a newer release would break the install.
+COMPILE := compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate --no-strip-extras
 
 lock: $(VENV)/.python ## resolve pyproject.toml again and write the lock files (UPGRADE=1 for newest versions)
 	$(PIP) install uv
