@@ -271,6 +271,8 @@ class FeedSpec:
     """Format → output path below ``public/``, unencoded."""
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Further output paths → format: the same bytes under an old name."""
+    retired: bool = False
+    """The feed has ended (JSON Feed 1.1 ``expired``)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ _SPOKEN_TABLE = str.maketrans(_SPOKEN)
 # Letters, marks and decimal digits of every script, and the punctuation that is harmless in paths and file names.
 _RUN = re.compile(r"[^\w.~-]+|_+")
 _HYPHENS = re.compile(r"-{2,}")
+_SEPARATORS = str.maketrans("", "", "-_")
 _WINDOWS = frozenset({"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))})
 _LONGEST = 120
 """Bytes of UTF-8. A file name may have 255, and endings such as ``.atom.br`` and a temporary prefix come on top."""
@@ -53,6 +54,11 @@ def identity(label: str) -> str:
     # Case folding can leave text that is no longer normalised (U+0130), so normalise on both sides of it.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
     return " ".join(folded.split())
+
+
+def fold_key(key: str) -> str:
+    """Return what a front-matter key is compared by: without regard to case, ``-`` and ``_``."""
+    return key.translate(_SEPARATORS).lower()
 
 
 def slug(label: str) -> str:

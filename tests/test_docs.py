@@ -24,7 +24,8 @@ from feedservice.config.schema import Config, IdScheme, get_args
 from feedservice.feeds.identity import SCHEMES
 from feedservice.model import Source
 from feedservice.posts import parse, permalink
-from feedservice.posts.keys import MEANINGS, fold
+from feedservice.posts.keys import MEANINGS
+from feedservice.taxonomy import fold_key
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -119,14 +120,14 @@ FRONT_MATTER = ROOT / "docs" / "front-matter.md"
 
 
 def test_every_front_matter_key_has_a_row_and_no_row_is_invented() -> None:
-    documented = {fold(key) for row in rows(FRONT_MATTER, "## Keys") for key in spans(row[0])}
+    documented = {fold_key(key) for row in rows(FRONT_MATTER, "## Keys") for key in spans(row[0])}
     assert documented == {key for keys in MEANINGS.values() for key in keys}
 
 
 def test_keys_of_one_meaning_stand_in_the_order_in_which_they_win() -> None:
     meanings = set(MEANINGS.values())
     for row in rows(FRONT_MATTER, "## Keys"):
-        keys = tuple(fold(key) for key in spans(row[0]))
+        keys = tuple(fold_key(key) for key in spans(row[0]))
         assert keys in meanings, row[0]
 
 
@@ -140,12 +141,13 @@ PLACE = {
 
 
 def test_every_permalink_token_is_documented_with_what_it_gives() -> None:
-    documented: dict[str, tuple[str, str]] = {}
-    for token, _, example, other in rows(FRONT_MATTER, "## Permalinks"):
+    documented: dict[str, tuple[str, ...]] = {}
+    for token, _, example, hugo, pelican in rows(FRONT_MATTER, "## Permalinks"):
         plain = spans(example)[0]
-        documented[spans(token)[0].removeprefix(":")] = (plain, spans(other)[-1] if other else plain)
+        others = (spans(cell)[0] if cell else plain for cell in (hugo, pelican))
+        documented[spans(token)[0].removeprefix(":")] = (plain, *others)
     made = {
-        token: (fill(permalink.Place(**PLACE)), fill(permalink.Place(**PLACE, hugo=True)))  # type: ignore[arg-type]
+        token: tuple(fill(permalink.Place(**PLACE, dialect=dialect)) for dialect in ("plain", "hugo", "pelican"))  # type: ignore[arg-type]
         for token, fill in permalink.TOKENS.items()
     }
     assert documented == made

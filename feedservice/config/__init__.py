@@ -23,7 +23,7 @@ from feedservice.config.schema import Config
 from feedservice.errors import ConfigError
 from feedservice.model import Problem, Severity
 
-__all__ = ["Config", "Loaded", "commented", "detect_dialect", "load", "markdown", "parse", "schema", "show"]
+__all__ = ["Config", "Loaded", "commented", "decoded", "detect_dialect", "load", "markdown", "parse", "schema", "show"]
 
 ENVIRONMENT = "environment"
 """``Problem.path`` of mistakes in environment variables."""
@@ -53,7 +53,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise ConfigError([_whole(name, "config.unreadable", message, "check the path and its permissions")]) from error
-    config, problems = _parse(_decoded(data, name), name, environ)
+    config, problems = _parse(decoded(data, name), name, environ)
     absolute = path.absolute()
     return Loaded(config=config, path=absolute, root=absolute.parent, problems=problems)
 
@@ -63,7 +63,8 @@ def parse(text: str, *, name: str, environ: Mapping[str, str]) -> Config:
     return _parse(text, name, environ)[0]
 
 
-def _decoded(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """Return the text of a configuration file; raises ``ConfigError`` with the place of the first byte that is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

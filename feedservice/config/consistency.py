@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 from urllib.parse import urlsplit
 
@@ -136,6 +136,8 @@ def _collisions(config: Config) -> Iterator[Mistake]:
     reported: set[tuple[str, str]] = set()
     for use in _uses(config):
         owner = owners.setdefault(use.path, use)
+        if owner is use:
+            yield from _file_and_directory(use, owners)
         # Two formats of one feed from one pattern are the pattern's own mistake; one sentence for two feeds is enough.
         same = use.feed == owner.feed and use.from_pattern and owner.from_pattern
         if owner is use or same or (use.feed, owner.feed) in reported:
@@ -144,6 +146,18 @@ def _collisions(config: Config) -> Iterator[Mistake]:
             reported.add((use.feed, owner.feed))
         message = f"`{shown(use.where)}`: `/{use.path}` is the path of {use.what} and of {owner.what}"
         yield Mistake(path=use.where, rule="config.path-collision", message=message, hint="give every document a path of its own")
+
+
+def _file_and_directory(use: _Use, owners: Mapping[str, _Use]) -> Iterator[Mistake]:
+    """Check that no file is where another one needs a directory."""
+    for path, owner in owners.items():
+        upper, lower = (owner, use) if use.path.startswith(path + "/") else (use, owner)
+        if lower.path.startswith(upper.path + "/"):
+            message = f"`{shown(use.where)}`: `/{lower.path}` ({lower.what}) lies below `/{upper.path}`, which is {upper.what}"
+            yield Mistake(
+                path=use.where, rule="config.path-collision", message=message, hint="a path cannot be a file and a directory"
+            )
+            return
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +178,7 @@ def _uses(config: Config) -> Iterator[_Use]:
     def full(path: str) -> str:
         return path.removeprefix("/") if path.startswith("/") else f"{below}/{path}".removeprefix("/")
 
-    yield _Use(path=full(feeds.opml), where=("feeds", "opml"), what="the list of feeds", feed="opml")
+    yield _Use(path=feeds.opml.lstrip("/"), where=("feeds", "opml"), what="the list of feeds", feed="opml")
     for where, kind, key, presentation in _known_feeds(feeds):
         name = shown(where)
         for form in feeds.formats:

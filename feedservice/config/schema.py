@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from feedservice.config import constraints
+from feedservice.config import constraints, vocabulary
 from feedservice.config.constraints import Fault
 from feedservice.config.sections import Section, Size, Texts, Words, must, one_or_many
 from feedservice.config.serve import Serve
@@ -134,8 +134,11 @@ class Content(Section):
     """Content directory, relative to the config file."""
     dialect: Dialect = "auto"
     """Generator whose conventions the posts follow. `auto` looks for `_config.yml`, `hugo.toml`, `pelicanconf.py` …"""
-    permalink: str = "/:year/:month/:day/:title/"
-    """Path of a post below `site.url`: Jekyll's and Hugo's tokens, or `date`, `pretty`, `ordinal`, `none`."""
+    permalink: Annotated[str, must(vocabulary.permalink)] = "/:year/:month/:day/:title/"
+    """Path of a post below `site.url`: Jekyll's and Hugo's tokens, or `date`, `pretty`, `ordinal`, `weekdate`, `none`."""
+    undated_slugs: bool = False
+    """A file's name that begins with a date gives what follows it as slug, as in Hugo with `:filename` under
+    `frontmatter.date`. Jekyll's and Zola's names are always read so."""
     naive_dates: Literal["site", "utc"] = "site"
     """What a time without a zone means: the site's zone, or UTC as in Jekyll's YAML."""
     missing_dates: Literal["refuse", "first-seen"] = "refuse"
@@ -152,13 +155,14 @@ class Content(Section):
     """Rules over front matter: a post that matches one of them is in no feed."""
     defaults: list[Defaults] = Field(default_factory=list)
     """Front-matter defaults by path; a later, longer match wins."""
-    keys: dict[str, str] = Field(default_factory=dict)
+    keys: dict[str, Annotated[str, must(vocabulary.meaning)]] = Field(default_factory=dict)
     """Front-matter keys of your own → the key they stand for: `podcast_file: enclosure.url`, `podcast_bytes:
     enclosure.length`."""
     category_split: Literal["auto", "none", "space", "comma"] = "auto"
     """How `categories: a b` written as one string is split. `auto`: as the dialect does."""
     category_directories: bool | None = None
-    """Directories above `_posts` are categories, as in Jekyll. Default: in dialect jekyll."""
+    """Directories are categories: those above `_posts`, as in Jekyll; in dialect pelican the one that a post without a category
+    lies in. Default: in these two dialects."""
     excerpt_separator: str = "<!--more-->"
     """What divides the summary from the rest in the body."""
     summary_characters: int = Field(default=140, ge=20)
@@ -228,6 +232,8 @@ class CategoryFeed(Presentation):
     """Other spellings that are this category."""
     feed: bool = True
     """Whether the category has a feed of its own."""
+    retired: bool = False
+    """The feed has ended: it stays where it is, and its JSON form says `expired`, so that readers stop asking."""
 
 
 class QueryFeed(Presentation):
@@ -280,6 +286,10 @@ class Feeds(Section):
     """A feed for every category in every language it has posts in."""
     define: list[QueryFeed] = Field(default_factory=list)
     """Feeds declared by queries."""
+    moved: dict[str, str] = Field(default_factory=dict)
+    """Feeds that have moved: old path on the host → new path or URL. `feedservice run` answers 301."""
+    gone: Annotated[list[str], BeforeValidator(one_or_many)] = Field(default_factory=list)
+    """Paths on the host that ended for good. `feedservice run` answers 410, and readers unsubscribe: there is no way back."""
     title_pattern: Annotated[str, must(_title)] = "{label} – {site}"
     """Title of a feed that has none of its own."""
     archives: bool = False
@@ -289,7 +299,7 @@ class Feeds(Section):
     compress: list[Literal["gzip", "br", "zstd"]] = Field(default=["gzip", "br", "zstd"])
     """Content codings that every file is also written in, beside it: `.gz`, `.br`, `.zst`."""
     opml: PathPattern = "/feeds.opml"
-    """Path of the list of all feeds (OPML 2.0)."""
+    """Path of the list of all feeds (OPML 2.0), from the root of the host; the slash at its beginning may be left out."""
     category_home: Annotated[str, must(_home)] | None = None
     """Page of a category, such as `/category/{slug}/`; default: the site."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from feedservice import dates
 from feedservice.model import Post, Problem, Severity
@@ -87,10 +87,11 @@ def _tag(post: Post, site_url: str, zone: str) -> str:
 
 
 def _pelican(post: Post, _site_url: str, zone: str) -> str:
-    """Pelican's feed writer: host, local day and path of the link, which begins with a slash and is followed by one."""
+    """Pelican's feed writer: host, local day and path of the link as it is before it is percent-encoded."""
     parts = urlsplit(post.link)
     local = dates.local(post.published, zone)
-    return f"tag:{parts.hostname},{local.year:04}-{local.month:02}-{local.day:02}:{parts.path}/{parts.fragment}"
+    fragment = f"/{parts.fragment}" if parts.fragment else ""
+    return f"tag:{parts.hostname},{local.year:04}-{local.month:02}-{local.day:02}:{unquote(parts.path)}{fragment}"
 
 
 def _wordpress(post: Post, site_url: str, zone: str) -> str:

@@ -74,6 +74,8 @@ def _head(head: FeedHead) -> Iterable[tuple[str, object]]:
     if authors := _authors(head.authors):
         yield "authors", authors
     yield "language", spec.language
+    if spec.retired:
+        yield "expired", True
     if head.hubs:
         yield "hubs", [{"type": "WebSub", "url": hub} for hub in head.hubs]
 

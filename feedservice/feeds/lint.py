@@ -40,8 +40,8 @@ from types import MappingProxyType
 from feedservice.feeds.readback import Part, Readback, UnreadableError, read
 from feedservice.model import Document, Problem, Severity
 
-MAX_BYTES = 1_000_000
-"""Size of a document above which readers begin to refuse it."""
+MAX_BYTES = 2 * 1024**2
+"""Size of a document above which more and more readers refuse it; the budget unless another one is configured."""
 
 _HEAD_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"atom": ("id", "title", "updated"), "rss": ("title", "link", "description"), "json": ("version", "title")}
@@ -67,10 +67,10 @@ _RFC5322 = re.compile(
 )
 
 
-def check(document: Document) -> tuple[Problem, ...]:
+def check(document: Document, *, budget: int = MAX_BYTES) -> tuple[Problem, ...]:
     """Return the problems of a document, in document order: those of the feed, then those of each entry.
 
-    The body is the only thing read; nothing is fetched.
+    The body is the only thing read; nothing is fetched. ``budget`` is the size in bytes above which a document is too large.
     """
     try:
         readback = read(document.format, document.body)
@@ -86,14 +86,15 @@ def check(document: Document) -> tuple[Problem, ...]:
                 column=error.column,
             ),
         )
-    return tuple(_Check(document, readback).problems())
+    return tuple(_Check(document, readback, budget).problems())
 
 
 class _Check:
     """The rules over one document; each yields its problems."""
 
-    def __init__(self, document: Document, readback: Readback) -> None:
+    def __init__(self, document: Document, readback: Readback, budget: int) -> None:
         self._document = document
+        self._budget = budget
         self._format = document.format
         self._readback = readback
 
@@ -126,8 +127,8 @@ class _Check:
 
     def _size(self) -> Iterator[Problem]:
         size = len(self._document.body)
-        if size > MAX_BYTES:
-            message = f"the document has {size:,} bytes; readers begin to refuse documents above {MAX_BYTES:,}"
+        if size > self._budget:
+            message = f"the document has {size:,} bytes, its budget is {self._budget:,}; readers refuse what is too large"
             yield self._problem("feed.too-large", message, "set a smaller window or max_bytes for this feed", warn=True)
 
     def _head(self) -> Iterator[Problem]:

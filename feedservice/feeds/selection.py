@@ -15,7 +15,7 @@ from feedservice import globs
 from feedservice.config.schema import Config, QueryFeed, Rule, Scalar
 from feedservice.feeds.identity import Named
 from feedservice.model import FeedKind, FeedSpec, Post
-from feedservice.taxonomy import identity
+from feedservice.taxonomy import fold_key, identity
 
 
 class Reason(enum.StrEnum):
@@ -138,7 +138,7 @@ def matches(rule: Rule, post: Post, config: Config) -> bool:
 
 def _matches(key: str, wanted: Sequence[Scalar], post: Post, config: Config) -> bool:
     texts = [_text(value) for value in wanted]
-    match key:
+    match fold_key(key):
         case "path":
             return any(globs.matches(text, post.path) for text in texts)
         case "category" | "categories":
@@ -152,7 +152,7 @@ def _matches(key: str, wanted: Sequence[Scalar], post: Post, config: Config) -> 
             own = language_of(post, config)
             return any(own == text.lower() or own.startswith(text.lower() + "-") for text in texts)
         case _:
-            value = next((typed for name, typed in post.metadata.items() if name.lower() == key.lower()), None)
+            value = post.metadata.get(fold_key(key))
             values = value if isinstance(value, list) else [value]
             own_texts = {_text(each).strip().casefold() for each in values if isinstance(each, str | bool)}
             return bool(own_texts & {text.strip().casefold() for text in texts}) or (None in wanted and value is None)

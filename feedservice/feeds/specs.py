@@ -7,6 +7,7 @@ key of a declared feed.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -85,7 +86,8 @@ def plan(config: Config, posts: Sequence[Named]) -> Plan:
     wanted += [_Wanted(key=q.key, kind=FeedKind.QUERY, label=q.key, slug=q.key, settings=q) for q in config.feeds.define]
 
     problems: list[Problem] = []
-    specs = tuple(_placed((_spec(config, each) for each in wanted), problems))
+    specs = tuple(_placed((_spec(config, each) for each in wanted), config, problems))
+    problems += unknown_feeds(posts, specs)
     return Plan(specs=specs, categories=categories, tags=tag_names, aliases=aliases, problems=tuple(problems))
 
 
@@ -157,6 +159,7 @@ def _spec(config: Config, wanted: _Wanted) -> FeedSpec:
         image=site_url(config, own.image or site.image),
         zone=zone,
         window=own.window or feeds.window,
+        retired=isinstance(own, CategoryFeed) and own.retired,
         full=(own.content or feeds.content) == "full",
         home_url=site_url(config, home) or site.url.rstrip("/") + "/",
         urls={name: _origin(feeds_base(config)) + encode_path(path) for name, path in written.items()},
@@ -208,35 +211,116 @@ def _file(path: str, name: str) -> str:
     return relative
 
 
-def _placed(specs: Iterable[FeedSpec], problems: list[Problem]) -> Iterator[FeedSpec]:
+def unknown_feeds(posts: Iterable[Named], specs: Iterable[FeedSpec]) -> Iterator[Problem]:
+    """Yield a warning for every key under ``feed`` of a post that no feed has: nobody would see the post there."""
+    known = {spec.key: spec.key.casefold() for spec in specs}
+    hints: dict[str, str] = {}
+    for each in posts:
+        wanted = each.post.feeds or ()
+        missing = [key for key in wanted if key not in known]
+        for key in missing:
+            message = f"feed: there is no feed {key!r}" + ("; the post is in no feed" if len(missing) == len(wanted) else "")
+            if key not in hints:
+                near = difflib.get_close_matches(key.casefold(), known.values(), n=3, cutoff=0.6)
+                names = [name for name, folded in known.items() if folded in near]
+                hints[key] = f"did you mean {' or '.join(names)}?" if names else f"the feeds are {', '.join(list(known)[:20])}"
+            rule, path = "feed.unknown-key", each.post.path
+            yield Problem(rule=rule, severity=Severity.WARNING, message=message, hint=hints[key], path=path)
+
+
+class _Claims:
+    """Which output paths are taken, by whom, and which directories they make: a path cannot be a file and a directory.
+
+    Compared without case: some file systems do not tell AI.atom from ai.atom.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+
+    def owner(self, path: str) -> str | None:
+        """Return who has this very path as a file."""
+        return self._files.get(path.casefold())
+
+    def obstacle(self, path: str) -> str | None:
+        """Return why there can be no file at this path, where others have files above or below it."""
+        folded = path.casefold()
+        if folded in self._folders:
+            return f"{path} is a directory: {self._folders[folded]} is written below it"
+        above = next((folder for folder in _above(folded) if folder in self._files), None)
+        return None if above is None else f"{path} lies below {above}, which is a file: {self._files[above]} is written there"
+
+    def take(self, path: str, owner: str) -> None:
+        """Give a path to somebody."""
+        folded = path.casefold()
+        self._files.setdefault(folded, owner)
+        for folder in _above(folded):
+            self._folders.setdefault(folder, owner)
+
+
+def _above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _placed(specs: Iterable[FeedSpec], config: Config, problems: list[Problem]) -> Iterator[FeedSpec]:
     """Pass on the specs whose paths are theirs alone; the first feed keeps a path that two ask for."""
-    owners: dict[str, str] = {}
+    claims = _Claims()
+    prefix = urlsplit(feeds_base(config)).path.strip("/")
+    prefix = f"{prefix}/" if prefix else ""
+    claims.take(config.feeds.opml.lstrip("/"), "the list of feeds")
+    if config.feeds.pages:
+        for name, what in (("index.html", "the index"), ("feed.css", "the style sheet"), ("links.html", "the list of links")):
+            claims.take(prefix + name, what)
     titles: dict[str, str] = {}
     for spec in specs:
-        # Compared without case: some file systems do not tell AI.atom from ai.atom.
-        clash = next(((path, owner) for path in spec.paths.values() if (owner := owners.get(path.casefold())) is not None), None)
-        names = {path.casefold() for path in spec.paths.values()}
-        if clash is not None or len(names) < len(spec.paths):
-            path, owner = clash or (next(iter(spec.paths.values())), spec.key)
-            message = (
-                f"the feeds {owner!r} and {spec.key!r} are both written to {path}"
-                if owner != spec.key
-                else f"two formats go to {path}"
-            )
-            hint = "give one of them another slug, key or path (feeds.paths)"
-            problems.append(Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint=hint, path=path))
+        page = [f"{prefix}{spec.key}/index.html"] if config.feeds.pages else []
+        clash = _clash(spec, page, claims)
+        if clash is not None:
+            problems.append(clash)
             continue
-        owners |= dict.fromkeys(names, spec.key)
-        aliases = {path: name for path, name in spec.aliases.items() if path.casefold() not in owners}
-        for path in spec.aliases.keys() - aliases.keys():
-            message = f"the alias {path} of {spec.key!r} is the path of {owners[path.casefold()]!r}"
-            problems.append(
-                Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint="remove the alias", path=path)
-            )
-        owners |= dict.fromkeys((path.casefold() for path in aliases), spec.key)
+        for path in spec.paths.values():
+            claims.take(path, f"the feed {spec.key!r}")
+        for path in page:
+            claims.take(path, f"the page of {spec.key!r}")
+        aliases = {}
+        for path, name in spec.aliases.items():
+            owner, obstacle = claims.owner(path), claims.obstacle(path)
+            if owner is None and obstacle is None:
+                aliases[path] = name
+                claims.take(path, f"an alias of {spec.key!r}")
+                continue
+            reason = f"{path} is the path of {owner}" if owner is not None else obstacle
+            message = f"an alias of {spec.key!r}: {reason}"
+            problems.append(_taken(path, message, "remove the alias"))
         title = spec.title
         if title in titles:
             # Readers list feeds by title: two that look alike cannot be told apart.
             title = f"{title} ({spec.key})"
         titles[title] = spec.key
         yield dataclasses.replace(spec, aliases=aliases, title=title)
+
+
+def _clash(spec: FeedSpec, page: Sequence[str], claims: _Claims) -> Problem | None:
+    """Return what is wrong with the paths of a feed and of its page, among others and among themselves."""
+    hint = "give one of them another slug, key or path (feeds.paths)"
+    own = _Claims()
+    for path in (*spec.paths.values(), *page):
+        owner = claims.owner(path)
+        if owner is not None:
+            return _taken(path, f"the feed {spec.key!r} and {owner} are both written to {path}", hint)
+        if own.owner(path) is not None:
+            return _taken(path, f"two formats of the feed {spec.key!r} go to {path}", "put {format} into the path")
+        obstacle = claims.obstacle(path)
+        if obstacle is not None:
+            return _taken(path, f"the feed {spec.key!r}: {obstacle}", hint)
+        obstacle = own.obstacle(path)
+        if obstacle is not None:
+            return _taken(path, f"the feed {spec.key!r}: {obstacle}", f"{hint}, or set feeds.pages to false")
+        own.take(path, "another file of this feed" if path in spec.paths.values() else "its page")
+    return None
+
+
+def _taken(path: str, message: str, hint: str) -> Problem:
+    return Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint=hint, path=path)

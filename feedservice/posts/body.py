@@ -7,13 +7,16 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from feedservice import dates
 from feedservice.model import Post, Problem, Severity
-from feedservice.posts import frontmatter
+from feedservice.posts import defaults, frontmatter, permalink
 from feedservice.posts.excerpt import plain_text, split_more, summarize
 from feedservice.posts.liquid import LiquidContext
 from feedservice.posts.markup import Rendered
 from feedservice.posts.markup import render as render_markup
 from feedservice.posts.parse import HTML_ENDINGS, Context
+
+_TEMPLATE = re.compile(r"\{[{%]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,9 @@ def render(data: bytes, post: Post, context: Context, *, post_urls: Mapping[str,
         raise TypeError(f"{post.path} was read before and cannot be now: {block.message}")
     content = context.content
     before, body = split_more(block.body, content.excerpt_separator)
-    liquid = LiquidContext(site=_site(context), page=_page(post, context), post_urls=post_urls)
+    known = _front_matter(data, post, context) if context.dialect == "eleventy" and _TEMPLATE.search(block.body) else None
+    dialect = context.dialect if known is None or _runs_liquid(known) else "plain"
+    liquid = LiquidContext(site=_site(context), page=_page(post, context), post_urls=post_urls, top=known)
     prefix = hashlib.blake2b(post.path.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest() + "-"
 
     def to_html(markup: str) -> Rendered:
@@ -42,7 +47,7 @@ def render(data: bytes, post: Post, context: Context, *, post_urls: Mapping[str,
             markdown=not post.path.lower().endswith(HTML_ENDINGS),
             base_url=post.link,
             id_prefix=prefix,
-            dialect=context.dialect,
+            dialect=dialect,
             context=liquid,
             body_line=block.body_line,
             unsafe_html=content.unsafe_html,
@@ -87,4 +92,28 @@ def _page(post: Post, context: Context) -> dict[str, object]:
     """Return what ``{{ page.* }}`` may see."""
     base = context.site.url.rstrip("/")
     url = post.link.removeprefix(base) if post.link.startswith(base + "/") else post.link
-    return {"title": post.title, "url": url, "path": post.path, "categories": list(post.categories), "tags": list(post.tags)}
+    return {
+        "title": post.title,
+        "url": url,
+        "path": post.path,
+        # As Jekyll has it: in the zone of the site, whatever zone it was written in.
+        "date": dates.rfc3339(post.published, context.site.timezone),
+        "author": post.authors[0].name if post.authors else None,
+        "categories": list(post.categories),
+        "tags": list(post.tags),
+        "fileSlug": permalink.undated(permalink.name_of(post.path)),
+    }
+
+
+def _front_matter(data: bytes, post: Post, context: Context) -> dict[str, object]:
+    """Return the front matter with the configured defaults, which Eleventy's templates see by the names of its keys."""
+    read = frontmatter.read(data, dialect=context.dialect, max_bytes=context.content.max_front_matter_bytes)
+    own = {} if isinstance(read, tuple) else read.metadata
+    given = {field.key: field.value for field in defaults.for_path(post.path, context.content)}
+    return {"title": post.title, **given, **own}
+
+
+def _runs_liquid(known: Mapping[str, object]) -> bool:
+    """Tell whether Eleventy would run Liquid over the post; ``templateEngineOverride`` may say otherwise."""
+    override = known.get("templateEngineOverride")
+    return override is None or (isinstance(override, str) and "liquid" in override)

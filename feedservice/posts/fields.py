@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from feedservice.model import Enclosure, Image, Person, Transcript, Value
-from feedservice.posts.keys import Field
+from feedservice.posts.keys import PARTS, Field
 from feedservice.posts.permalink import absolute
 
 Note = Callable[..., None]
@@ -59,6 +59,12 @@ _TRANSCRIPT_TYPES: Mapping[str, str] = {
     "html": "text/html",
 }
 _MAIL = re.compile(r"\A(?P<name>[^<>]*?)\s*<\s*(?P<mail>[^<>\s]+@[^<>\s]+)\s*>\s*\Z")
+TEXT = ("text", "write it on one line, in quotes if it begins with [ or {")
+DURATION = ("duration", "write seconds, 62:05, 1:02:05 or PT1H2M5S")
+NUMBER = ("whole number", "write digits only")
+YES_OR_NO = ("yes or no", "write true or false")
+EPISODE_KIND = ("kind of episode", "write full, trailer or bonus")
+_EPISODE_KINDS = frozenset({"full", "trailer", "bonus"})
 _TRUE = frozenset({"true", "yes", "on", "1", "explicit"})
 _FALSE = frozenset({"false", "no", "off", "0", "clean"})
 
@@ -78,16 +84,32 @@ def scalar(value: Value) -> str | None:
     return value.strip() if isinstance(value, str) else None
 
 
+def part(value: Mapping[str, Value], meaning: str, name: str) -> str | None:
+    """Return a part of a mapping as text, under whichever of its keys says something; ``meaning`` is a key of ``PARTS``."""
+    return next((found for key in PARTS[meaning][name] if (found := scalar(value.get(key)))), None)
+
+
+def unreadable(key: str, value: Value, wanted: tuple[str, str], note: Note) -> None:
+    """Report a value that is left out. ``wanted``: what it should be, and how that is written."""
+    what, hint = wanted
+    note("value.unreadable", f"{key}: {_shown(value)} is no {what}; it is left out", hint, key=key)
+
+
 def items(value: Value) -> list[Value]:
     """Return a list as it is and anything else as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def labels(field: Field, *, split: str, note: Note) -> list[str]:
-    """Return the labels of a category or tag field. ``split``: ``none``, ``space`` or ``comma``, for a value of one string."""
+    """Return the labels of a category or tag field.
+
+    ``split``, for a value of one string: ``none``, ``space``, ``comma``, or ``list`` as Pelican divides (``divided``).
+    """
     value = field.value
     if isinstance(value, str):
-        parts = value.split() if split == "space" else re.split(r"[,、，]", value) if split == "comma" else [value]
+        parts = [value]
+        if split != "none":
+            parts = value.split() if split == "space" else re.split(r"[,、，]", value) if split == "comma" else divided(value)
         return [label for part in parts if (label := part.strip())]
     found: list[str] = []
     for item in items(value):
@@ -103,20 +125,27 @@ def labels(field: Field, *, split: str, note: Note) -> list[str]:
     return found
 
 
-def people(fields: Iterable[Field], *, split: bool, note: Note) -> tuple[Person, ...]:
-    """Return authors from ``name``, ``name <mail>``, a mapping with ``name``, ``email``, ``url``, or a list of these."""
+def divided(text: str) -> list[str]:
+    """Return the items of a list in one string as Pelican divides it: at semicolons when there is one, else at commas."""
+    return re.split(r"[;；]", text) if re.search(r"[;；]", text) else re.split(r"[,、，]", text)
+
+
+def people(fields: Iterable[Field], *, split: str | None, note: Note) -> tuple[Person, ...]:
+    """Return authors from ``name``, ``name <mail>``, a mapping with ``name``, ``email``, ``url``, or a list of these.
+
+    ``split`` is the key whose one string may hold several of them, as ``divided`` finds.
+    """
     found: dict[str, Person] = {}
     for field in fields:
         for item in items(field.value):
             person = None
             if isinstance(item, dict):
-                name = scalar(item.get("name")) or scalar(item.get("display_name")) or scalar(item.get("title"))
-                url = scalar(item.get("url")) or scalar(item.get("uri")) or scalar(item.get("homepage"))
-                person = Person(name=name, email=scalar(item.get("email")), url=url) if name else None
+                name, email, url = (part(item, "author", one) for one in ("name", "email", "url"))
+                person = Person(name=name, email=email, url=url) if name else None
             elif (text := scalar(item)) is not None:
-                for part in re.split(r"[;；]|,\s|、", text) if split else [text]:
-                    match = _MAIL.match(part)
-                    name = match["name"] if match and match["name"] else part.strip()
+                for typed in divided(text) if field.key.lower() == split else [text]:
+                    match = _MAIL.match(typed)
+                    name = match["name"] if match and match["name"] else typed.strip()
                     if name:
                         found.setdefault(name, Person(name=name, email=match["mail"] if match else None))
                 continue
@@ -139,10 +168,8 @@ def image(field: Field | None, *, base: str, note: Note) -> Image | None:
     value = items(field.value)[0] if items(field.value) else None
     alt = ""
     if isinstance(value, dict):
-        alt = scalar(value.get("alt")) or ""
-        value = next(
-            (value[key] for key in ("path", "url", "src", "image", "feature", "relative") if scalar(value.get(key))), None
-        )
+        alt = part(value, "image", "alt") or ""
+        value = part(value, "image", "url")
     text = scalar(value)
     if text in {"false", "true"}:
         return None
@@ -184,7 +211,7 @@ def enclosures(fields: Iterable[Field], *, base: str, sizes: Callable[[str], int
 
 def _enclosure(field: Field, item: Value, *, base: str, sizes: Callable[[str], int | None], note: Note) -> Enclosure | None:
     options: Mapping[str, Value] = item if isinstance(item, dict) else {"url": item}
-    text = next((found for key in ("url", "src", "href", "file", "path") if (found := scalar(options.get(key)))), None)
+    text = part(options, "enclosure", "url")
     url = _http(absolute(base, text)) if text else None
     if url is None:
         shown = _shown(item)
@@ -195,11 +222,11 @@ def _enclosure(field: Field, item: Value, *, base: str, sizes: Callable[[str], i
             key=field.key,
         )
         return None
-    kind = scalar(options.get("type")) or scalar(options.get("mime_type")) or media_type(url)
+    kind = part(options, "enclosure", "type") or media_type(url)
     if kind is None or "/" not in kind:
         kind = "application/octet-stream"
         note("enclosure.type", f"{field.key}: the type of {url} is unknown", "add type: audio/mpeg or the like", key=field.key)
-    typed = next((found for key in ("length", "size", "bytes", "size_in_bytes") if (found := scalar(options.get(key)))), None)
+    typed = part(options, "enclosure", "length")
     length = int(typed.replace("_", "").replace(",", "")) if typed and re.fullmatch(r"\d[\d_,]{0,17}", typed) else None
     measured = sizes(url)
     if typed is not None and length is None:
@@ -216,9 +243,10 @@ def _enclosure(field: Field, item: Value, *, base: str, sizes: Callable[[str], i
     if length is None:
         message = f"{field.key}: the length of {url} is not known"
         note("enclosure.length", message, "add length: with the size in bytes; some podcast players refuse 0", key=field.key)
-    return Enclosure(
-        url=url, type=kind, length=length, duration=seconds(options.get("duration")), title=scalar(options.get("title")) or ""
-    )
+    duration = seconds(options.get("duration"))
+    if duration is None and (said := options.get("duration")) is not None:
+        unreadable(field.key, said, DURATION, note)
+    return Enclosure(url=url, type=kind, length=length, duration=duration, title=part(options, "enclosure", "title") or "")
 
 
 def transcripts(field: Field | None, *, base: str, note: Note) -> tuple[Transcript, ...]:
@@ -228,7 +256,7 @@ def transcripts(field: Field | None, *, base: str, note: Note) -> tuple[Transcri
     found = []
     for item in items(field.value):
         options: Mapping[str, Value] = item if isinstance(item, dict) else {"url": item}
-        text = scalar(options.get("url")) or scalar(options.get("src"))
+        text = part(options, "transcript", "url")
         url = _http(absolute(base, text)) if text else None
         if url is None:
             note(
@@ -239,8 +267,8 @@ def transcripts(field: Field | None, *, base: str, note: Note) -> tuple[Transcri
             )
             continue
         suffix = PurePosixPath(urlsplit(url).path).suffix.lower().lstrip(".")
-        kind = scalar(options.get("type")) or _TRANSCRIPT_TYPES.get(suffix, "text/plain")
-        found.append(Transcript(url=url, type=kind, language=scalar(options.get("language"))))
+        kind = part(options, "transcript", "type") or _TRANSCRIPT_TYPES.get(suffix, "text/plain")
+        found.append(Transcript(url=url, type=kind, language=part(options, "transcript", "language")))
     return tuple(found)
 
 
@@ -284,6 +312,12 @@ def number(value: Value) -> int | None:
     """Return a small whole number, or None."""
     text = scalar(value)
     return int(text) if text and re.fullmatch(r"\d{1,7}", text) else None
+
+
+def episode_kind(value: Value) -> str | None:
+    """Return ``full``, ``trailer`` or ``bonus``, or None."""
+    word = (scalar(value) or "").lower()
+    return word if word in _EPISODE_KINDS else None
 
 
 def file_of(url: str, site_url: str) -> str | None:

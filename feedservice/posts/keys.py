@@ -6,9 +6,11 @@ Keys are compared without regard to case, ``-`` and ``_``, so ``publishDate``, `
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import enum
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from feedservice.model import Value
+from feedservice.taxonomy import fold_key
 
 MEANINGS: Mapping[str, tuple[str, ...]] = {
     "title": ("title",),
@@ -50,12 +52,30 @@ MEANINGS: Mapping[str, tuple[str, ...]] = {
 }
 """Meaning → keys, the first one present wins."""
 
-_SEPARATORS = str.maketrans("", "", "-_")
+PARTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "enclosure": {
+        "url": ("url", "src", "href", "file", "path"),
+        "length": ("length", "size", "bytes", "size_in_bytes"),
+        "type": ("type", "mime_type"),
+        "duration": ("duration",),
+        "title": ("title",),
+    },
+    "image": {"url": ("path", "url", "src", "image", "feature", "relative"), "alt": ("alt",)},
+    "author": {"name": ("name", "display_name", "title"), "email": ("email",), "url": ("url", "uri", "homepage")},
+    "transcript": {"url": ("url", "src"), "type": ("type",), "language": ("language",)},
+}
+"""Meaning whose value may be a mapping → part of it → keys, the first one present wins."""
 
 
-def fold(key: str) -> str:
-    """Return what a key is compared by."""
-    return key.translate(_SEPARATORS).lower()
+class Origin(enum.IntEnum):
+    """Where a value comes from: a later one wins."""
+
+    SITE = 0
+    """A configured default for every post."""
+    PATH = 1
+    """A configured default for the posts of a path."""
+    POST = 2
+    """The post's own front matter."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,46 +84,43 @@ class Field:
 
     key: str
     value: Value
+    origin: Origin = Origin.POST
 
 
 class Fields:
     """A post's front matter, asked by meaning; empty values count as absent."""
 
-    def __init__(self, metadata: Mapping[str, Value], defaults: Mapping[str, Value], renamed: Mapping[str, str]) -> None:
+    def __init__(self, metadata: Mapping[str, Value], defaults: Iterable[Field], renamed: Mapping[str, str]) -> None:
         """Take the post's own values, the configured defaults below them, and the site's own names of meanings.
 
         ``renamed`` maps a front-matter key to the meaning it has on this site; ``enclosure.length`` is a meaning below another.
         """
-        found: dict[str, Field] = {}
-        for key, value in (*defaults.items(), *metadata.items()):
-            if not _empty(value):
-                found[fold(key)] = Field(key=key, value=value)
+        own = (Field(key=key, value=value) for key, value in metadata.items())
+        found: dict[str, Field] = {fold_key(field.key): field for field in (*defaults, *own) if not _empty(field.value)}
         # Zola keeps the author's own keys and the taxonomies one level down.
         for nested in ("taxonomies", "extra"):
-            inner = found.get(nested)
-            if inner is not None and isinstance(inner.value, dict):
-                for key, value in inner.value.items():
-                    if not _empty(value):
-                        found.setdefault(fold(key), Field(key=key, value=value))
+            above = found.get(nested)
+            if above is not None and isinstance(above.value, dict):
+                for key, value in above.value.items():
+                    beside = found.get(fold_key(key))
+                    if not _empty(value) and (beside is None or beside.origin < above.origin):
+                        found[fold_key(key)] = Field(key=key, value=value, origin=above.origin)
         for key, meaning in renamed.items():
-            field = found.get(fold(key))
+            field = found.get(fold_key(key))
             if field is None:
                 continue
             outer, _, below = meaning.partition(".")
             if not below:
-                found[fold(outer)] = field
+                found[fold_key(outer)] = field
                 continue
-            group = found.get(fold(outer))
+            group = found.get(fold_key(outer))
             inside = group.value if group is not None and isinstance(group.value, dict) else {}
-            found[fold(outer)] = Field(key=key, value={**inside, below: field.value})
+            found[fold_key(outer)] = Field(key=key, value={**inside, below: field.value}, origin=field.origin)
         self._found = found
 
     def get(self, meaning: str) -> Field | None:
         """Return the field of a meaning, or None."""
-        for key in MEANINGS[meaning]:
-            if key in self._found:
-                return self._found[key]
-        return None
+        return next(self.each(meaning), None)
 
     def each(self, meaning: str) -> Iterator[Field]:
         """Yield every field of a meaning in the table's order."""
@@ -114,10 +131,15 @@ class Fields:
 
     def text(self, meaning: str) -> str | None:
         """Return a scalar as the text typed, or None when it is absent or no scalar."""
-        for field in self.each(meaning):
-            if isinstance(field.value, str):
-                return field.value
-        return None
+        return next((field.value for field in self.each(meaning) if isinstance(field.value, str)), None)
+
+    def key(self, name: str) -> Field | None:
+        """Return the field of a key, however it is spelled, or None."""
+        return self._found.get(fold_key(name))
+
+    def values(self, keys: Collection[str]) -> dict[str, Value]:
+        """Return the values of the given folded keys, by folded key; whatever their origin, they are what the post says."""
+        return {key: field.value for key, field in self._found.items() if key in keys}
 
 
 def _empty(value: Value) -> bool:

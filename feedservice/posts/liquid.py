@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from liquid import Environment
 
 _PATH = re.compile(r"\s*(site|page)((?:\.[A-Za-z_][\w-]*)+)\s*")
+_NAME = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)")
 _LOGIC = frozenset({
     "assign", "capture", "endcapture", "case", "when", "else", "endcase", "cycle", "decrement", "increment", "echo", "for",
     "endfor", "break", "continue", "if", "elsif", "endif", "ifchanged", "endifchanged", "liquid", "tablerow", "endtablerow",
@@ -48,6 +49,8 @@ class LiquidContext:
     """The post's own metadata; ``path`` is its path below the content directory."""
     post_urls: Mapping[str, str]
     """``YYYY-MM-DD-slug``, and path below the content directory, → absolute or root-relative URL."""
+    top: Mapping[str, object] | None = None
+    """What stands beside ``site`` and ``page``: in Eleventy the front matter. An output of anything else is then a warning."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,23 @@ def expand_liquid(text: str, context: LiquidContext, *, line: int = 1) -> tuple[
     """
     reader = _Reader(text, context, line)
     pieces = list(reader.pieces())
-    problems = reader.problems
+    problems = [*reader.problems, *_unknown(pieces, context)]
     if any(piece.kind == "logic" or (piece.kind == "output" and not _PATH.fullmatch(piece.text[2:-2])) for piece in pieces):
         expanded, further = _interpret(text, pieces, context)
         return expanded, (*problems, *further)
     return _assemble(text, pieces, context), tuple(problems)
+
+
+def _unknown(pieces: list[_Piece], context: LiquidContext) -> Iterator[Problem]:
+    """Yield a warning for every output of a name that nobody gave a value; with logic any name may have one."""
+    if context.top is None or any(piece.kind == "logic" for piece in pieces):
+        return
+    for piece in pieces:
+        name = _NAME.match(piece.text) if piece.kind == "output" else None
+        if name is not None and name[1] not in {"page", "true", "false", *context.top}:
+            message = f"{piece.text}: there is no {name[1]} here, and nothing stands in its place"
+            hint = "write what it stands for, or give it a value under content.defaults"
+            yield Problem(rule="liquid.variable", severity=Severity.WARNING, message=message, hint=hint, line=piece.line)
 
 
 class _Reader:
@@ -201,7 +216,7 @@ def _interpret(source: str, pieces: list[_Piece], context: LiquidContext) -> tup
     environment.filters = {name: bounded(name, function) for name, function in filters.items()}
 
     def run(template: str) -> str:
-        return environment.from_string(template).render(site=context.site, page=context.page)
+        return environment.from_string(template).render({**(context.top or {}), "site": context.site, "page": context.page})
 
     try:
         return run(_assemble(source, pieces, None)), ()

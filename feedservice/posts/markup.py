@@ -91,6 +91,7 @@ _EMBED_ATTRIBUTES: dict[str, set[str]] = {
     "th": _ATTRIBUTES["th"] | {"style"},
 }
 _STYLED_CELL = re.compile(r"<t[dh]\b[^<>]*\bstyle\b", re.IGNORECASE)
+_DRAWING = re.compile(r"<svg\b", re.IGNORECASE)
 _BARE_IMAGE = re.compile(r"<img(?![^<>]* src(?:set)?=)[^<>]*>")
 
 _TAG_NAME = re.compile(r"<([A-Za-z][^\s/<>]*)")
@@ -233,7 +234,7 @@ def _has_wide_row(text: str) -> bool:
 def _expand(text: str, dialect: str, context: LiquidContext, line: int) -> tuple[str, list[Problem]]:
     """Expand the template language of the dialect; in other dialects braces are text."""
     problems: tuple[Problem, ...] = ()
-    if dialect == "jekyll" and ("{%" in text or "{{" in text):
+    if dialect in {"jekyll", "eleventy"} and ("{%" in text or "{{" in text):
         text, problems = expand_liquid(text, context, line=line)
     elif dialect == "hugo" and ("{{<" in text or "{{%" in text):
         text, problems = expand_hugo(text, context, line=line)
@@ -244,6 +245,7 @@ def _expand(text: str, dialect: str, context: LiquidContext, line: int) -> tuple
 
 def _sanitised(html: str, base_url: str, id_prefix: str, lines: _Lines) -> tuple[str, tuple[Problem, ...]]:
     problems: list[Problem] = []
+    drawn = _DRAWING.search(html) is not None
     if "<math" in html:
         html = math_to_text(html)
     if any(found.search(html) is not None for found in (_EMBED, _LAZY, _STYLED_CELL)):
@@ -258,7 +260,7 @@ def _sanitised(html: str, base_url: str, id_prefix: str, lines: _Lines) -> tuple
         )
         html, embedded = replace_embeds(html, lines.of)
         problems += embedded
-    if "<svg" in html:
+    if drawn:
         message, hint = "an inline SVG drawing was left out", "refer to a picture file: feeds show no inline SVG"
         problems.append(_warning("content.svg", message, hint, lines.of("<svg")))
     html = nh3.clean(

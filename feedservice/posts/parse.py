@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from feedservice import dates, globs
+from feedservice import dates
 from feedservice.config.schema import Content, Rule, Site
-from feedservice.model import Enclosure, Episode, Person, Post, Problem, Severity, Source, Value
-from feedservice.posts import fields, frontmatter, permalink
-from feedservice.posts.keys import Field, Fields, fold
+from feedservice.model import Person, Post, Problem, Severity, Source, Value
+from feedservice.posts import address, defaults, fields, frontmatter, media, permalink
+from feedservice.posts.keys import Field, Fields, Origin
 from feedservice.posts.text import plain_title, xml_text
-from feedservice.taxonomy import encode_path, identity
+from feedservice.taxonomy import fold_key, identity
 
 _REFERENCES = {
     "jekyll": (b"post_url", b"link "),
@@ -30,6 +30,8 @@ _REFERENCES = {
 HTML_ENDINGS = (".html", ".htm")
 """Endings of posts that are HTML and no Markdown."""
 
+_SPLIT = {"jekyll": "space", "pelican": "list"}
+"""Dialect → how several labels in one string are divided; elsewhere at commas."""
 _HIDDEN = frozenset({"draft", "hidden", "skip", "private", "pending", "unpublished"})
 _ATX = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>|<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -75,7 +77,7 @@ def digest(data: bytes) -> str:
 
 def kept_keys(rules: Sequence[Rule]) -> frozenset[str]:
     """Return the folded front-matter keys that rules ask for."""
-    return frozenset(fold(key) for rule in rules for key in rule)
+    return frozenset(fold_key(key) for rule in rules for key in rule)
 
 
 def parse(source: Source, context: Context) -> Parsed:
@@ -110,7 +112,7 @@ class _Reader:
         self.source = source
         self.read = read
         self.context = context
-        self.fields = Fields(read.metadata, _defaults(source.path, context.content), context.content.keys)
+        self.fields = Fields(read.metadata, defaults.for_path(source.path, context.content), context.content.keys)
         self.problems = [dataclasses.replace(problem, path=source.path) for problem in read.problems]
         self.failed = False
         self.seen = False
@@ -129,8 +131,16 @@ class _Reader:
         title = self.title()
         if self.failed or published is None or shown is None:
             return None
-        link = self.link(shown, title, categories)
-        summary = next((text for field in self.fields.each("excerpt") if (text := fields.scalar(field.value))), None)
+        slug = address.slug(
+            self.fields, self.source.path, dialect=context.dialect, undated=context.content.undated_slugs, note=self.note
+        )
+        link = self.link(shown, title, categories, slug)
+        draft = self.draft(zone)
+        if link is None:
+            return None
+        enclosures, episode = media.read(
+            self.fields, path=self.source.path, link=link, site_url=context.site.url, files=context.files, note=self.note
+        )
         if updated is not None and updated.instant < published.instant:
             updated = None
         return Post(
@@ -139,23 +149,23 @@ class _Reader:
             title=title,
             link=link,
             canonical=fields.link(get("canonical"), base=context.site.url, note=self.note),
-            guid=fields.scalar(guid.value) if (guid := get("guid")) else None,
-            legacy_id=self.legacy(link),
+            guid=self.text("guid"),
+            legacy_id=self.legacy(link, slug),
             published=published.instant,
             zone=published.zone,
             updated=updated.instant if updated else None,
             expires=expires.instant if expires else None,
-            draft=self.draft(),
+            draft=draft,
             categories=categories,
             tags=self.labels("tag", "tags"),
             authors=self.authors(),
             language=self.language(),
-            summary=self.clean(summary, "summary") if summary is not None else None,
+            summary=self.summary(),
             image=fields.image(get("image"), base=link, note=self.note),
-            enclosures=self.enclosures(link),
-            episode=self.episode(link),
+            enclosures=enclosures,
+            episode=episode,
             feeds=self.feeds(),
-            metadata={key: value for key, value in self.read.metadata.items() if fold(key) in context.kept},
+            metadata=self.fields.values(context.kept),
         )
 
     def title(self) -> str:
@@ -249,59 +259,74 @@ class _Reader:
         self.note("date.missing", "the post has no date", hint, severity=Severity.ERROR)
         return None
 
-    def link(self, shown: dates.Reading, title: str, categories: Sequence[str]) -> str:
-        url = self.context.site.url
-        slug = self.fields.text("slug")
-        own = self.fields.text("permalink") or self.fields.text("path")
-        local = dates.local(shown.instant, self.context.site.timezone)
-        hugo = self.context.dialect in {"hugo", "pelican"}
-        place = permalink.Place(path=self.source.path, slug=slug, title=title, local=local, categories=categories, hugo=hugo)
-        if own is not None and own.strip().lower() not in {"false", "true"}:
-            if ":" in own and not own.startswith("http") and permalink.check(own) is None:
-                return permalink.url_of(url, permalink.path_of(own, place))
-            if self.context.dialect == "zola" and not own.endswith("/"):
-                own += "/"
-            return permalink.own_url(url, own)
-        return permalink.url_of(url, permalink.path_of(self.context.content.permalink, place))
+    def text(self, meaning: str) -> str | None:
+        for field in self.fields.each(meaning):
+            if isinstance(field.value, str):
+                return field.value.strip()
+            # `summary: false` says that there is none.
+            if not isinstance(field.value, bool):
+                fields.unreadable(field.key, field.value, fields.TEXT, self.note)
+        return None
 
-    def legacy(self, link: str) -> str | None:
+    def summary(self) -> str | None:
+        text = self.text("excerpt")
+        return " ".join(self.clean(text, "summary").split()) if text is not None else None
+
+    def link(self, shown: dates.Reading, title: str, categories: Sequence[str], slug: str | None) -> str | None:
+        site, dialect = self.context.site, self.context.dialect
+        place = permalink.Place(
+            path=self.source.path,
+            slug=slug,
+            title=(self.fields.text("title") or title) if dialect == "hugo" else title,
+            # Hugo and Pelican write the day as it was typed, Jekyll that of the site.
+            local=dates.local(shown.instant, shown.zone if dialect in {"hugo", "pelican"} else site.timezone),
+            categories=categories,
+            dialect=dialect,
+            sections=address.sections(self.source.path, self.context.files) if dialect == "hugo" else None,
+        )
+        return address.link(self.fields, place, site_url=site.url, pattern=self.context.content.permalink, note=self.note)
+
+    def legacy(self, link: str, slug: str | None) -> str | None:
         if self.context.dialect == "jekyll":
-            # Jekyll's post.id: the directory of its URL and its slug.
-            slug = self.fields.text("slug") or permalink.undated(permalink.name_of(self.source.path))
-            path, _, rest = slug.partition("#")
-            # Its absolute_url filter takes what follows a # for a fragment, and drops an empty one.
-            fragment = "#" + encode_path(rest) if rest else ""
-            return permalink.url_of(link.rstrip("/").rsplit("/", 1)[0], "/" + path) + fragment
-        return self.fields.text("wordpress")
+            return address.jekyll_id(slug or permalink.undated(permalink.name_of(self.source.path)), link)
+        return self.text("wordpress")
 
-    def draft(self) -> bool:
-        for meaning in ("draft", "published", "status"):
+    def draft(self, zone: str) -> bool:
+        """Tell whether the post is held back; what says neither yes nor no holds it back too: publishing cannot be undone."""
+        for meaning in ("draft", "published"):
             field = self.fields.get(meaning)
-            if field is None:
-                continue
-            said = fields.flag(field.value)
-            if (meaning == "draft" and said) or (meaning == "published" and said is False):
+            said = fields.flag(field.value) if field is not None else None
+            if said is (meaning == "draft"):
                 return True
-            if meaning == "status" and (fields.scalar(field.value) or "").casefold() in _HIDDEN:
+            if field is not None and said is None and not (meaning == "published" and self.is_date(field.value, zone)):
+                message = f"{field.key}: {field.value!r} says neither yes nor no; the post is held back as a draft"
+                self.note("draft.unreadable", message, "write true or false", key=field.key)
                 return True
-        return False
+        status = self.fields.get("status")
+        return status is not None and (fields.scalar(status.value) or "").casefold() in _HIDDEN
+
+    def is_date(self, value: Value, zone: str) -> bool:
+        text = fields.scalar(value)
+        return text is not None and isinstance(dates.read(text, zone=zone, naive="site"), dates.Reading)
 
     def labels(self, singular: str, plural: str, *, directories: bool = False) -> tuple[str, ...]:
         content, dialect = self.context.content, self.context.dialect
         found: list[str] = []
         above, folder, _ = ("/" + self.source.path).rpartition("/_posts/")
-        from_directories = dialect == "jekyll" if content.category_directories is None else content.category_directories
-        if directories and from_directories and folder:
+        from_directories = content.category_directories
+        from_directories = dialect in {"jekyll", "pelican"} if from_directories is None else from_directories
+        if directories and from_directories and dialect == "pelican":
+            found += self.folder()
+        elif directories and from_directories and folder:
             found += [part for part in above.split("/") if part and part != "_posts"]
         split = content.category_split
         for meaning in (singular, plural):
             field = self.fields.get(meaning)
-            if field is None:
+            if field is None or (found and field.origin is Origin.SITE and dialect == "pelican"):
                 continue
-            how = split
-            if split == "auto":
-                how = "none" if meaning == singular and dialect != "pelican" else "space" if dialect == "jekyll" else "comma"
-                how = "none" if meaning == "category" else how
+            how = _SPLIT.get(dialect, "comma") if split == "auto" else split
+            if split == "auto" and (meaning == "category" or (meaning == singular and dialect != "pelican")):
+                how = "none"
             found += fields.labels(field, split=how, note=self.note)
             if dialect == "jekyll" and split == "auto":
                 break
@@ -311,9 +336,15 @@ class _Reader:
                 unique.setdefault(identity(label), label)
         return tuple(unique.values())
 
+    def folder(self) -> list[str]:
+        """Return what Pelican takes for the category of a post that names none: the directory it lies in."""
+        named = [field for meaning in ("category", "categories") for field in self.fields.each(meaning)]
+        parts = self.source.path.split("/")[:-1]
+        return parts[-1:] if all(field.origin is Origin.SITE for field in named) else []
+
     def authors(self) -> tuple[Person, ...]:
         both = [field for meaning in ("authors", "author") if (field := self.fields.get(meaning)) is not None]
-        people = fields.people(both, split=self.context.dialect == "pelican", note=self.note)
+        people = fields.people(both, split="authors" if self.context.dialect == "pelican" else None, note=self.note)
         return tuple(dataclasses.replace(person, name=self.clean(person.name, "author")) for person in people)
 
     def language(self) -> str | None:
@@ -326,6 +357,9 @@ class _Reader:
         return None
 
     def feeds(self) -> tuple[str, ...] | None:
+        # Eleventy writes no page for such a post, so there is nothing that an entry could link to.
+        if self.context.dialect == "eleventy" and any(each.value is False for each in self.fields.each("permalink")):
+            return ()
         field = self.fields.get("feed")
         if field is None or isinstance(field.value, dict):
             return None
@@ -333,63 +367,3 @@ class _Reader:
         if said is not None:
             return None if said else ()
         return tuple(text for item in fields.items(field.value) if (text := fields.scalar(item)))
-
-    def sizes(self, link: str) -> Callable[[str], int | None]:
-        """Find a file of the site: below the content directory, or beside the post when it is a bundle."""
-        files, folder = self.context.files, self.source.path.rsplit("/", 1)[0] if "/" in self.source.path else ""
-
-        def size(url: str) -> int | None:
-            path = fields.file_of(url, self.context.site.url)
-            beside = fields.file_of(url, link)
-            if path is not None and path in files:
-                return files[path]
-            return files.get(f"{folder}/{beside}".lstrip("/")) if beside is not None else None
-
-        return size
-
-    def enclosures(self, link: str) -> tuple[Enclosure, ...]:
-        given = [field for meaning in ("enclosure", "audio", "video") if (field := self.fields.get(meaning)) is not None]
-        if not given:
-            return ()
-        found = fields.enclosures(given, base=link, sizes=self.sizes(link), note=self.note)
-        duration = fields.seconds(field.value) if (field := self.fields.get("duration")) else None
-        return tuple(each if each.duration is not None else dataclasses.replace(each, duration=duration) for each in found)
-
-    def episode(self, link: str) -> Episode | None:
-        get = self.fields.get
-        names = ("season", "episode", "episode_type", "explicit", "duration", "transcript", "chapters")
-        asked: dict[str, Value] = {name: field.value for name in names if (field := get(name)) is not None}
-        if not asked or not any(get(name) for name in ("enclosure", "audio", "video")):
-            return None
-        return Episode(
-            duration=fields.seconds(asked.get("duration")),
-            season=fields.number(asked.get("season")),
-            number=fields.number(asked.get("episode")),
-            kind=fields.scalar(asked.get("episode_type")),
-            explicit=fields.flag(asked.get("explicit")),
-            transcripts=fields.transcripts(get("transcript"), base=link, note=self.note),
-            chapters=fields.link(chapters, base=link, note=self.note)
-            if isinstance((chapters := get("chapters")), Field)
-            else None,
-        )
-
-
-def _defaults(path: str, content: Content) -> Mapping[str, Value]:
-    """Return the configured defaults for a path; a longer scope wins over a shorter one, a later one over an earlier."""
-    if not content.defaults:
-        return {}
-    found: dict[str, Value] = {}
-    for scope in sorted(content.defaults, key=lambda scope: len(scope.path)):
-        prefix = scope.path.strip("/")
-        if not prefix or path.startswith(prefix + "/") or globs.matches(prefix, path):
-            found |= {key: _typed(value) for key, value in scope.values.items()}
-    return found
-
-
-def _typed(value: object) -> Value:
-    """Return a configured value in the form front matter has: numbers are text."""
-    if isinstance(value, list):
-        return [_typed(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _typed(item) for key, item in value.items()}
-    return value if isinstance(value, bool | str) or value is None else str(value)

@@ -7,12 +7,14 @@ Date tokens are read in the *site's* zone: 17:25 UTC on the 29th is the 30th in 
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
+from feedservice.posts.slugs import hugo_path, hugo_start, hugo_token, jekyll_slug, pelican_slug
 from feedservice.taxonomy import encode_path
 
 _MONTHS = [
@@ -40,7 +42,10 @@ STYLES: Mapping[str, str] = {
 }
 """Jekyll's named styles."""
 
-_TOKEN = re.compile(r":([a-z_]+)")
+_TOKEN = re.compile(r":([a-z_]+|(?=[A-Z0-9])\w+)(\[[^\[\]/]*\])?")
+# Behind :sections Hugo may take a part of them.
+
+_PART = re.compile(r"\[(?:(?P<one>\d+|last)|(?P<low>\d*|last):(?P<high>\d*|last))\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +60,10 @@ class Place:
     local: datetime
     """The post's date as local time in the site's zone."""
     categories: Sequence[str]
-    hugo: bool = False
-    """Read ``:title`` and ``:slug`` as Hugo does: made from the title, not from the file's name."""
+    dialect: str = "plain"
+    """Whose tokens they are: Hugo and Pelican make ``:title`` and ``:slug`` from the title, the others from the file's name."""
+    sections: Sequence[str] | None = None
+    """The directories that are sections; None: all that the post is in."""
 
 
 def name_of(path: str) -> str:
@@ -72,50 +79,62 @@ def undated(name: str) -> str:
     return match.group(1) if match else name
 
 
-_DATED = re.compile(r"\d{2,4}-\d{1,2}-\d{1,2}(?:-\d\d-\d\d-\d\d)?[-_T](.+)\Z", re.DOTALL)
-
-
-def jekyll_slug(text: str, *, pretty: bool, cased: bool) -> str:
-    """Return Jekyll's slug: letters, marks and decimal digits of every script stay, runs of others become one hyphen."""
-    if text.isascii() and text.replace("-", "").isalnum():
-        joined = re.sub("-{2,}", "-", text)
-        joined = joined.removeprefix("-").removesuffix("-")
-        return joined if cased else joined.lower()
-    keep = "._~!$&'()+,;=@" if pretty else ""
-    # Written with a character test instead of a regular expression: ``re`` knows no ``\\p{M}``.
-    out = [c if c in keep or unicodedata.category(c)[0] in "LM" or unicodedata.category(c) == "Nd" else "\0" for c in text]
-    joined = re.sub("\0+", "-", "".join(out))
-    joined = joined.removeprefix("-").removesuffix("-")
-    return joined if cased else joined.lower()
-
-
-def hugo_slug(text: str) -> str:
-    """Return Hugo's ``urlize``: lower case, white space to hyphens, punctuation out, scripts kept."""
-    kept = "".join(c for c in text.strip() if c in " -_.+~/" or unicodedata.category(c)[0] in "LMN")
-    return re.sub(r"-{2,}", "-", re.sub(r"\s+", "-", kept)).lower()
+_DATED = re.compile(r"\d{2,4}-\d{1,2}-\d{1,2}(?:[-T]\d\d-\d\d-\d\d)?[-_T ](.+)\Z", re.DOTALL)
 
 
 def check(template: str) -> str | None:
-    """Return the first token of a template that does not exist, or None when all do."""
-    for name in _TOKEN.findall(STYLES.get(template, template)):
-        if name not in TOKENS and name.rstrip("_") not in TOKENS:
-            return str(name)
+    """Return the first token of a template that does not exist, with its part, or None when all do."""
+    for match in _TOKEN.finditer(STYLES.get(template, template)):
+        name, part = match.groups()
+        known = name in TOKENS or name.rstrip("_") in TOKENS
+        if not known or (part is not None and (name != "sections" or _PART.fullmatch(part) is None)):
+            return name + (part or "")
     return None
 
 
 def path_of(template: str, place: Place) -> str:
-    """Fill a template or named style; the result is an unencoded path that begins with ``/``."""
+    """Fill a template or named style; the result is an unencoded path that begins with ``/``.
+
+    In dialect ``hugo`` it is lower case and ends in ``/`` whatever the template does, unless that ends in ``.html``.
+    """
+    path = filled(template, place)
+    if place.dialect == "hugo":
+        safe = unquote(hugo_path(posixpath.normpath("/" + path.strip("/"))))
+        return safe if template.endswith(".html") else safe.rstrip("/") + "/"
+    if place.dialect != "pelican":
+        # Jekyll's sanitize_url, which also turns the empty :categories of its styles into nothing.
+        path = path.replace("..", "/").replace("./", "")
+    return re.sub("/{2,}", "/", path)
+
+
+def filled(template: str, place: Place) -> str:
+    """Return a template or named style with its tokens filled in, and nothing else done to it; it begins with ``/``."""
 
     def fill(match: re.Match[str]) -> str:
-        name = match.group(1)
+        name, part = match.groups()
         tail = ""
         while name not in TOKENS and name.endswith("_"):
             name, tail = name[:-1], tail + "_"
-        return TOKENS[name](place) + tail if name in TOKENS else match.group(0)
+        if name == "sections" and part is not None:
+            return "/".join(_taken(_sections(place), part))
+        return TOKENS[name](place) + tail + (part or "") if name in TOKENS else match.group(0)
 
-    filled = _TOKEN.sub(fill, STYLES.get(template, template))
-    # Jekyll's sanitize_url, which also turns the empty :categories of its styles into nothing.
-    return re.sub("/{2,}", "/", ("/" + filled).replace("..", "/").replace("./", ""))
+    text = _TOKEN.sub(fill, STYLES.get(template, template))
+    return text if text.startswith("/") else "/" + text
+
+
+def _taken(parts: Sequence[str], wanted: str) -> Sequence[str]:
+    """Return the part of a list that ``[1:]``, ``[:last]`` or ``[0]`` asks for; what is not there is nothing."""
+    match = _PART.fullmatch(wanted)
+
+    def number(text: str) -> int:
+        return len(parts) - 1 if text == "last" else int(text)
+
+    if match is None or not parts:
+        return ()
+    if match["one"] is not None:
+        return parts[number(match["one"]) :][:1]
+    return parts[number(match["low"] or "0") : number(match["high"]) if match["high"] else len(parts)]
 
 
 def url_of(site_url: str, path: str) -> str:
@@ -156,15 +175,67 @@ def _stem(place: Place) -> str:
     return undated(name_of(place.path))
 
 
-def _sections(place: Place) -> list[str]:
+def _directories(place: Place) -> list[str]:
     parts = place.path.split("/")[:-1]
     if place.path.rsplit("/", 1)[-1].startswith("index.") and parts:
         parts = parts[:-1]
-    return [part for part in parts if part != "_posts"]
+    return parts if place.dialect == "hugo" else [part for part in parts if part != "_posts"]
+
+
+def _sections(place: Place) -> list[str]:
+    found = _directories(place) if place.sections is None else list(place.sections)
+    return [hugo_token(part.replace(" ", "-")) for part in found] if place.dialect == "hugo" else found
+
+
+def _path(place: Place) -> str:
+    name = name_of(place.path)
+    if place.dialect == "hugo":
+        last = hugo_start(place.slug) if place.slug else name.replace(" ", "-")
+        return "/".join([*(part.replace(" ", "-") for part in _directories(place)), last])
+    return "/".join([*_directories(place), name])
 
 
 def _categories(place: Place) -> str:
     return "/".join(dict.fromkeys(category.lower() for category in place.categories))
+
+
+def _slugified_categories(place: Place) -> str:
+    if place.dialect == "pelican":
+        return "/".join(dict.fromkeys(map(pelican_slug, place.categories)))
+    return "/".join(dict.fromkeys(jekyll_slug(label, pretty=False, cased=False) for label in place.categories))
+
+
+def _title(place: Place) -> str:
+    if place.dialect == "hugo":
+        return hugo_token(re.sub(r"[/\\]", "-", place.title))
+    if place.dialect == "pelican":
+        return pelican_slug(place.title)
+    return jekyll_slug(place.slug or _stem(place), pretty=True, cased=True)
+
+
+def _slug(place: Place) -> str:
+    if place.dialect in {"hugo", "pelican"}:
+        return _named(place, place.slug) if place.slug else _title(place)
+    return jekyll_slug(place.slug or _stem(place), pretty=False, cased=False)
+
+
+def _slug_or_name(place: Place) -> str:
+    return _named(place, place.slug) if place.slug else _name(place)
+
+
+def _name(place: Place) -> str:
+    """Return the file's name as its generator has it in links: with its date in Hugo and Pelican."""
+    if place.dialect == "pelican":
+        return pelican_slug(name_of(place.path))
+    return _named(place, name_of(place.path) if place.dialect == "hugo" else _stem(place))
+
+
+def _named(place: Place, text: str) -> str:
+    if place.dialect == "pelican":
+        return text
+    if place.dialect == "zola":
+        return jekyll_slug(text, pretty=False, cased=False)
+    return hugo_token(text) if place.dialect == "hugo" else hugo_path(text)
 
 
 TOKENS: Mapping[str, Callable[[Place], str]] = {
@@ -189,18 +260,18 @@ TOKENS: Mapping[str, Callable[[Place], str]] = {
     "hour": lambda p: f"{p.local.hour:02}",
     "minute": lambda p: f"{p.local.minute:02}",
     "second": lambda p: f"{p.local.second:02}",
-    "title": lambda p: hugo_slug(p.title) if p.hugo else jekyll_slug(p.slug or _stem(p), pretty=True, cased=True),
-    "slug": lambda p: hugo_slug(p.slug or p.title) if p.hugo else jekyll_slug(p.slug or _stem(p), pretty=False, cased=False),
-    "slugorfilename": lambda p: hugo_slug(p.slug or _stem(p)),
-    "slugorcontentbasename": lambda p: hugo_slug(p.slug or _stem(p)),
-    "filename": lambda p: hugo_slug(_stem(p)),
-    "contentbasename": lambda p: hugo_slug(_stem(p)),
-    "name": lambda p: jekyll_slug(name_of(p.path), pretty=False, cased=True),
-    "path": lambda p: "/".join([*_sections(p), _stem(p)]),
+    "title": _title,
+    "slug": _slug,
+    "slugorfilename": _slug_or_name,
+    "slugorcontentbasename": _slug_or_name,
+    "filename": _name,
+    "contentbasename": _name,
+    "name": lambda p: jekyll_slug(name_of(p.path), pretty=False, cased=False),
+    "path": _path,
     "collection": lambda _: "posts",
     "output_ext": lambda _: ".html",
     "categories": _categories,
-    "slugified_categories": lambda p: "/".join(dict.fromkeys(jekyll_slug(c, pretty=False, cased=False) for c in p.categories)),
+    "slugified_categories": _slugified_categories,
     "section": lambda p: (_sections(p) or [""])[0],
     "sections": lambda p: "/".join(_sections(p)),
 }

@@ -33,6 +33,7 @@ from feedservice.service.collect import Collected, Progress, collect, content_di
 from feedservice.service.history import Remembered
 from feedservice.service.output import Output
 from feedservice.service.workers import Workers
+from feedservice.taxonomy import encode_path
 
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
@@ -139,7 +140,8 @@ def _feeds(
     previews: list[Preview] = []
     problems: list[Problem] = []
     with_pages = config.feeds.pages
-    stylesheet = where.url(where.stylesheet) if with_pages else None
+    # By its path alone: the same bytes work on the site's own host, behind another name, and on the machine they are made on.
+    stylesheet = encode_path("/" + where.stylesheet) if with_pages else None
     formats = list(config.feeds.formats)
     made_feeds = render.make(
         collected, specs, formats, pool, progress, pages=with_pages, stylesheet=stylesheet, histories=remembered.histories

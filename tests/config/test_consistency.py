@@ -36,8 +36,16 @@ def found(text: str) -> list[tuple[str, str]]:
             "`feeds.all.paths.rss`: `/feed.xml` is the path of `feeds.all` as rss and of `feeds.all` as atom",
         ),
         (
-            "{opml: x.xml, define: [{key: x, paths: {rss: /blog/feeds/x.xml}}]}",
-            "`feeds.define[0].paths.rss`: `/blog/feeds/x.xml` is the path of `feeds.define[0]` as rss and of the list of feeds",
+            "{opml: x.xml, define: [{key: x, paths: {rss: /x.xml}}]}",
+            "`feeds.define[0].paths.rss`: `/x.xml` is the path of `feeds.define[0]` as rss and of the list of feeds",
+        ),
+        (
+            "{all: {paths: {rss: /x/all.rss}}, define: [{key: y, paths: {rss: /x}}]}",
+            "`feeds.define[0].paths.rss`: `/x/all.rss` (`feeds.all` as rss) lies below `/x`, which is `feeds.define[0]` as rss",
+        ),
+        (
+            "{opml: /x, define: [{key: y, paths: {rss: /x/y.rss}}]}",
+            "`feeds.define[0].paths.rss`: `/x/y.rss` (`feeds.define[0]` as rss) lies below `/x`, which is the list of feeds",
         ),
         (
             "{categories: {A: {slug: news}}, define: [{key: news}]}",

@@ -49,13 +49,23 @@ def test_hugo() -> None:
     assert (read.site.language, read.site.timezone, read.site.copyright) == ("en-gb", "Europe/London", "© Aoi")
     assert read.site.author is not None
     assert read.site.author.email == "aoi@example.org"
-    assert (read.content.directory, read.content.dialect, read.content.permalink) == ("content", "hugo", "/:year/:slug/")
-    assert (read.content.include, read.content.future) == (["/posts/"], True)
+    assert (read.content.directory, read.content.dialect, read.content.permalink) == ("content", "hugo", "/:path/")
+    assert [(one.path, one.values) for one in read.content.defaults] == [
+        ("/posts/", {"url": "/:year/:slug/"}),
+        ("/recipes/", {"url": "/r/:slug/"}),
+    ]
+    assert (read.content.include, read.content.future) == ([], True)
     assert (read.feeds.ids, read.feeds.window, read.feeds.tags) == ("hugo", 15, False)
     assert read.feeds.all.paths == {"rss": "/blog/index.xml"}
     assert read.feeds.paths == {"category": {"rss": "/blog/topics/{slug}/index.xml"}}
+    assert [(one.key, one.include, one.paths) for one in read.feeds.define] == [
+        ("sections/posts", [{"path": "/posts/"}], {"rss": "/blog/posts/index.xml"})
+    ]
+    assert read.feeds.opml == "/blog/feeds.opml"
     notes = "\n".join(import_hugo(HUGO, format="toml").notes)
-    assert "recipes" in notes
+    assert "the pages of every section" in notes
+    assert "content.include: [/posts/]" in notes
+    assert "a feed for every section, `/NAME/index.xml`" in notes
     assert "`series` has no counterpart" in notes
 
 
@@ -64,8 +74,8 @@ def test_hugo_reads_yaml_and_json_alike() -> None:
     yaml = import_hugo(document.dump(data), format="yaml")
     assert yaml == import_hugo(json.dumps(data), format="json")
     read = config.Config.model_validate(yaml.values)
-    assert (read.site.language, read.content.include) == ("ja", ["/blog/"])
-    assert read.content.permalink == "/:sections/:slugorcontentbasename/"
+    assert (read.site.language, read.content.include) == ("ja", [])
+    assert (read.content.permalink, read.feeds.opml) == ("/:path/", "/feeds.opml")
     assert read.feeds.tags is True
     assert read.feeds.paths == {
         "category": {"rss": "/categories/{slug}/index.xml"},
@@ -93,7 +103,34 @@ def test_hugo_feeds_that_were_switched_off(text: str, home: bool, terms: bool) -
 def test_hugo_feed_name_and_ugly_urls() -> None:
     read = hugo('baseURL = "https://example.org"\nuglyURLs = true\n[outputFormats.RSS]\nbaseName = "feed"\n')
     assert read.feeds.all.paths == {"rss": "/feed.xml"}
-    assert read.content.permalink == "/:sections/:slugorcontentbasename.html"
+    assert read.content.permalink == "/:path.html"
+    ugly = hugo('baseURL = "https://example.org"\nuglyURLs = true\n[permalinks]\nposts = "/p/:title/"\n')
+    assert [one.values for one in ugly.content.defaults] == [{"url": "/p/:title.html"}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "undated", "words"),
+    [
+        ('date = [":filename", ":default"]', True, "the front matter's is the date"),
+        ('date = [":default", ":filename"]', True, "write `slug` into it"),
+        ('lastmod = [":git"]', False, "was not taken over"),
+        ("", False, ""),
+    ],
+)
+def test_dates_of_hugo_in_file_names(settings: str, undated: bool, words: str) -> None:
+    text = f'baseURL = "https://example.org"\n[frontmatter]\n{settings}\n'
+    assert hugo(text).content.undated_slugs is undated
+    assert words in "\n".join(import_hugo(text, format="toml").notes)
+
+
+def test_permalinks_of_hugo_that_cannot_be_taken_over_are_named() -> None:
+    text = 'baseURL = "https://example.org"\n[permalinks]\nposts = "/:sectionslug/:slug/"\n"/" = "/:slug/"\n'
+    assert hugo(text).content.defaults == []
+    notes = "\n".join(import_hugo(text, format="toml").notes)
+    assert "unknown token `:sectionslug`" in notes
+    assert "the permalink of `/`" in notes
+    targets = 'baseURL = "https://example.org"\n[[permalinks]]\npattern = "/:slug/"\n'
+    assert any("permalinks` with targets" in note for note in import_hugo(targets, format="toml").notes)
 
 
 ZOLA = """\
@@ -170,6 +207,8 @@ def test_pelican() -> None:
     assert read.feeds.all.paths == {"atom": "/n/feeds/all.atom.xml", "rss": "/n/rss.xml"}
     assert read.feeds.paths == {"category": {"atom": "/n/feeds/{slug}.atom.xml"}, "tag": {"rss": "/n/tag/{slug}.rss"}}
     assert read.feeds.category_home == "/n/c/{slug}/"
+    assert read.content.category_directories is None
+    assert import_pelican(PELICAN + "USE_FOLDER_AS_CATEGORY = False\n").values["content"]["category_directories"] is False  # type: ignore[index]
     notes = "\n".join(imported.notes)
     for words in ("imported from `sitelib`", "`SUMMARY_MAX_LENGTH` is computed", "`SITESUBTITLE` is set under a condition"):
         assert words in notes

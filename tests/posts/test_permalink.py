@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from feedservice.posts import permalink
 from feedservice.posts.permalink import Place
+from feedservice.posts.slugs import jekyll_slug
 
 
 def place(path: str = "_posts/2025-01-05-Hello-World.md", **changes: object) -> Place:
@@ -33,8 +34,9 @@ def place(path: str = "_posts/2025-01-05-Hello-World.md", **changes: object) -> 
         ("/:short_year-:i_month-:i_day/:slug", "/25-1-5/hello-world"),
         ("/:year/:month_:day/:title", "/2025/01_05/Hello-World"),
         ("/:w_year/:week/:w_day", "/2025/01/7"),
-        ("/:hour:minute:second/:name", "/090407/2025-01-05-Hello-World"),
+        ("/:hour:minute:second/:name", "/090407/2025-01-05-hello-world"),
         ("/:long_month/:short_month/:long_day/:short_day", "/January/Jan/Sunday/Sun"),
+        ("/:path/", "/2025-01-05-Hello-World/"),
         ("/:slugified_categories/:title/", "/news/ai-最新/Hello-World/"),
         ("/:collection/:title:output_ext", "/posts/Hello-World.html"),
     ],
@@ -49,13 +51,66 @@ def test_jekyll_tokens(template: str, expected: str) -> None:
         ("/:section/:slugorfilename/", "posts/deep/My Post.md", "/posts/my-post/"),
         ("/:sections/:contentbasename/", "posts/deep/My Post.md", "/posts/deep/my-post/"),
         ("/:sections/:slugorcontentbasename/", "posts/trip/index.md", "/posts/trip/"),
+        ("/:sections/:slugorcontentbasename/", "posts/2025-02-03-trip/index.md", "/posts/2025-02-03-trip/"),
         ("/:year/:monthname/:weekdayname/:yearday/:title/", "posts/x.md", "/2025/january/sunday/5/hello-world-more/"),
         ("/:slug/", "posts/x.md", "/hello-world-more/"),
-        ("/:filename/", "posts/2025-01-05-x.md", "/x/"),
+        ("/:filename/", "posts/2025-01-05-x.md", "/2025-01-05-x/"),
+        ("/:sections/:filename/", "posts/Sub_Dir/Other Dir/X.md", "/posts/sub_dir/other-dir/x/"),
+        ("/:path/", "posts/Sub_Dir/C++ - x.md", "/posts/sub_dir/c++---x/"),
+        ("/:filename/", "posts/C++ - x.md", "/c-x/"),
+        ("/:path.html", "posts/2025-01-05-X.md", "/posts/2025-01-05-x.html"),
+        ("/Blog/:filename", "posts/x.md", "/blog/x/"),
+        ("/:sections[1:]/:filename/", "a/b/c/x.md", "/b/c/x/"),
+        ("/:sections[:1]/:filename/", "a/b/c/x.md", "/a/x/"),
+        ("/:sections[last]/:filename/", "a/b/c/x.md", "/c/x/"),
+        ("/:sections[:last]/:filename/", "a/b/c/x.md", "/a/b/x/"),
+        ("/:sections[7]/:filename/", "a/b/c/x.md", "/x/"),
+        ("/:sections[0]/:filename/", "x.md", "/x/"),
     ],
 )
 def test_hugo_tokens(template: str, path: str, expected: str) -> None:
-    assert permalink.path_of(template, place(path, hugo=True)) == expected
+    assert permalink.path_of(template, place(path, dialect="hugo")) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "in_a_pattern", "as_slug_without_one"),
+    [
+        ("C++ & C#: a tale", "/c-c#-a-tale/", "/c++-c#-a-tale/"),
+        ("@home #1", "/@home-#1/", "/@home-#1/"),
+        ("a/b testing", "/a-b-testing/", "/a/b-testing/"),
+        ("Dots. and... v1.2", "/dots.-and...-v1.2/", "/dots.-and...-v1.2/"),
+        ("C#", "/c/", "/c#/"),
+        ("C++", "/c/", "/c++/"),
+        ("--a--b--", "/--a--b--/", "/--a--b--/"),
+        ("a - b", "/a-b/", "/a-b/"),
+        ("50% off", "/50-off/", "/50-off/"),
+        ("ΣΑΣ İ", "/σασ-i/", "/σασ-i/"),
+        ("½ x² Ⅳ 😀", "/x/", "/x/"),
+    ],
+)
+def test_hugo_makes_slugs_of_titles(title: str, in_a_pattern: str, as_slug_without_one: str) -> None:
+    assert permalink.path_of("/:title/", place(title=title, dialect="hugo")) == in_a_pattern
+    assert permalink.path_of("/:path/", place("x.md", slug=title, dialect="hugo")) == as_slug_without_one
+
+
+@pytest.mark.parametrize(
+    ("template", "changes", "expected"),
+    [
+        ("/:slug/", {"title": "Y C++ & C#: v1.2 it's"}, "/y-c-c-v12-its/"),
+        ("/:slug/", {"title": "Root — dash under_score a/b"}, "/root-dash-under_score-ab/"),
+        ("/:slug/", {"title": "ＡＩ Ⅳ"}, "/ai-iv/"),
+        ("/:slug/", {"slug": "My Own_Slug!"}, "/My Own_Slug!/"),
+        ("/:slugorfilename.html", {"path": "travel/2025-01-09-Dated.md"}, "/2025-01-09-dated.html"),
+        ("/:slugified_categories/:slug", {"categories": ("C++ v1.2",), "slug": "x"}, "/c-v12/x"),
+    ],
+)
+def test_pelican_tokens(template: str, changes: dict[str, object], expected: str) -> None:
+    assert permalink.path_of(template, place(**{"dialect": "pelican", **changes})) == expected  # type: ignore[arg-type]
+
+
+def test_zola_makes_slugs_of_file_names() -> None:
+    dated = place("blog/2025-01-05-My_File v1.2.md", dialect="zola")
+    assert permalink.path_of("/:sections/:slugorfilename/", dated) == "/blog/my-file-v1-2/"
 
 
 def test_slug_of_the_author_comes_first() -> None:
@@ -71,6 +126,9 @@ def test_unknown_token_is_found() -> None:
     assert permalink.check("/:year/:titel/") == "titel"
     assert permalink.check("/:year/:month_:day/:title") is None
     assert permalink.check("pretty") is None
+    assert permalink.check("/:2006/:title/") == "2006"
+    assert permalink.check("/:sections[1:]/:title/") is None
+    assert permalink.check("/:title[1:]/") == "title[1:]"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +143,8 @@ def test_unknown_token_is_found() -> None:
     ],
 )
 def test_jekyll_slug(text: str, pretty: str, plain: str) -> None:
-    assert permalink.jekyll_slug(text, pretty=True, cased=True) == pretty
-    assert permalink.jekyll_slug(text, pretty=False, cased=False) == plain
+    assert jekyll_slug(text, pretty=True, cased=True) == pretty
+    assert jekyll_slug(text, pretty=False, cased=False) == plain
 
 
 @pytest.mark.parametrize(

@@ -304,3 +304,12 @@ def test_one_entry_that_would_break_a_feed_is_left_out_of_it_and_named(
     assert report.withheld == ("feeds/csharp.atom",)
     parsed = feedparser.parse((loaded.root / "public" / "feeds" / "all.atom").read_bytes())
     assert [entry.title for entry in parsed.entries] == ["三", "一"]
+
+
+def test_a_retired_category_says_so_in_json_and_stays_where_it_is(make_site: MakeSite) -> None:
+    loaded = make_site(POSTS, "feeds:\n  categories:\n    C#: {retired: true}\n")
+    build(loaded)
+    public = loaded.root / "public" / "feeds"
+    assert json.loads((public / "csharp.json").read_text())["expired"] is True
+    assert "expired" not in json.loads((public / "all.json").read_text())
+    assert (public / "csharp.atom").exists()

@@ -71,7 +71,10 @@ class Draft:
             self.note("the file has no title: `site.title` is the name of the host")
         self.put("site", "url", value=base)
         self.put("site", "description", value=description)
-        return urlsplit(base).path.rstrip("/")
+        path = urlsplit(base).path.rstrip("/")
+        # A site below a path may write nothing beside it.
+        self.put("feeds", "opml", value=f"{path}/feeds.opml" if path else None)
+        return path
 
     def language(self, tag: str | None, *texts: str | None) -> None:
         """Set the language; without a usable tag it is Japanese when a text has kana, else English."""

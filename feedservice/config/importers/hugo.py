@@ -8,10 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import Literal
 
+from feedservice.config import vocabulary
 from feedservice.config.importers.draft import Draft, Imported, count, flag, mapping, read_yaml, refuse, text, texts
 
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
-_TOKENS_WITH_RANGE = re.compile(r":\w+\[")
 
 
 def import_hugo(source: str, *, format: Literal["toml", "yaml", "json"]) -> Imported:  # noqa: A002 the word for it
@@ -33,7 +33,7 @@ def import_hugo(source: str, *, format: Literal["toml", "yaml", "json"]) -> Impo
     draft.put("site", "copyright", value=text(data.get("copyright")))
     _content(draft, data, params)
     draft.put("feeds", "ids", value="hugo")
-    _feeds(draft, data, base)
+    _feeds(draft, data, base, _main_sections(data, params))
     if data.get("languages"):
         draft.note(
             "the site has several languages: each is a feed with `feeds.languages: true`; titles per language were not taken over"
@@ -75,44 +75,70 @@ def _folded(data: Mapping[str, object]) -> dict[str, object]:
 
 
 def _content(draft: Draft, data: dict[str, object], params: dict[str, object]) -> None:
-    sections = texts(params.get("mainsections")) or texts(data.get("mainsections"))
     draft.put("content", "directory", value=text(data.get("contentdir")) or "content")
-    draft.put("content", "permalink", value=_permalink(draft, data, sections))
-    draft.put("content", "include", value=[f"/{section.strip('/')}/" for section in sections])
+    _permalinks(draft, data)
+    main = [section.strip("/") for section in _main_sections(data, params)]
+    if main:
+        listed = ", ".join(f"/{section}/" for section in main)
+        draft.note(
+            "Hugo's index.xml has the pages of every section, and so has the new feed; "
+            f"if the theme's keeps to the main sections, write `content.include: [{listed}]`"
+        )
     draft.put("content", "ignore", value=["_index.*"])
     if data.get("ignorefiles"):
         draft.note("`ignoreFiles` are regular expressions: write them as globs under `content.ignore`")
     draft.put("content", "future", value=flag(data.get("buildfuture")))
     draft.put("content", "drafts", value=flag(data.get("builddrafts")))
     draft.put("content", "summary_words", value=count(data.get("summarylength")))
-    if data.get("frontmatter"):
-        draft.note(
-            "`frontmatter` (which keys dates come from) was not taken over: publishDate, date and lastmod are read as usual"
-        )
+    _dates(draft, mapping(data.get("frontmatter")))
     if flag(data.get("buildexpired")):
         draft.note("`buildExpired` has no counterpart: an expired post leaves the feeds")
 
 
-def _permalink(draft: Draft, data: dict[str, object], sections: list[str]) -> str:
-    configured = mapping(data.get("permalinks"))
-    patterns = {**{key: one for key, one in configured.items() if isinstance(one, str)}, **mapping(configured.get("page"))}
-    found = {section: pattern for section, pattern in patterns.items() if isinstance(pattern, str)}
-    order = [*(section for section in sections if section in found), *("posts", "post", "blog"), *found]
-    chosen = next((section for section in order if section in found), None)
-    if chosen is None:
-        ugly = flag(data.get("uglyurls"))
-        return "/:sections/:slugorcontentbasename" + (".html" if ugly else "/")
-    others = [section for section in found if section != chosen and found[section] != found[chosen]]
-    if others:
+def _main_sections(data: dict[str, object], params: dict[str, object]) -> list[str]:
+    return texts(params.get("mainsections")) or texts(data.get("mainsections"))
+
+
+def _dates(draft: Draft, configured: dict[str, object]) -> None:
+    order = [one.lower() for one in texts(configured.get("date"))]
+    if ":filename" in order:
+        draft.put("content", "undated_slugs", value=True)
+        if order[0] == ":filename":
+            draft.note("Hugo took the date in a file's name before that of the front matter; here the front matter's is the date")
+        else:
+            draft.note(
+                "a post with a `date` and a date in its file's name has the latter in its link in Hugo: write `slug` into it"
+            )
+    elif order or set(configured) - {"date"}:
         draft.note(
-            f"`content.permalink` is the one of {chosen}; those of {', '.join(others)} differ: write `url` into those posts"
+            "`frontmatter` (which keys dates come from) was not taken over: publishDate, date and lastmod are read as usual"
         )
-    if _TOKENS_WITH_RANGE.search(found[chosen]):
-        draft.note(f"the permalink {found[chosen]} takes a part of a token: write it with whole tokens")
-    return found[chosen]
 
 
-def _feeds(draft: Draft, data: dict[str, object], base: str) -> None:
+def _permalinks(draft: Draft, data: dict[str, object]) -> None:
+    """Set the pattern of pages in sections that have none, and those of the sections that have one."""
+    ending = ".html" if flag(data.get("uglyurls")) else "/"
+    draft.put("content", "permalink", value=f"/:path{ending}")
+    configured = data.get("permalinks")
+    if isinstance(configured, list):
+        draft.note("`permalinks` with targets were not taken over: write them by path under `content.defaults`, as `url`")
+    patterns = mapping(configured)
+    found = {**{key: one for key, one in patterns.items() if isinstance(one, str)}, **mapping(patterns.get("page"))}
+    defaults = []
+    for section, pattern in found.items():
+        folder = section.strip(" /")
+        if not isinstance(pattern, str) or not folder:
+            draft.note(f"the permalink of `{section}` was not taken over: write `url` into those posts")
+            continue
+        fault = vocabulary.permalink(pattern)
+        if fault is not None:
+            draft.note(f"the permalink of `{section}` was not taken over: {fault.message}; {fault.hint}")
+            continue
+        defaults.append({"path": f"/{folder}/", "values": {"url": pattern.rstrip("/") + ending}})
+    draft.put("content", "defaults", value=defaults)
+
+
+def _feeds(draft: Draft, data: dict[str, object], base: str, sections: list[str]) -> None:
     outputs, disabled = mapping(data.get("outputs")), {one.lower() for one in texts(data.get("disablekinds"))}
     taxonomies = mapping(data.get("taxonomies")) if "taxonomies" in data else {"category": "categories", "tag": "tags"}
     name = text(mapping(mapping(data.get("outputformats")).get("rss")).get("basename")) or "index"
@@ -140,3 +166,17 @@ def _feeds(draft: Draft, data: dict[str, object], base: str) -> None:
     if "tag" in paths:
         draft.put("feeds", "tags", value=True)
     draft.put("feeds", "paths", value=paths)
+    if written("section"):
+        declared = [_section_feed(section.strip("/"), base, name) for section in sections if section.strip("/")]
+        draft.put("feeds", "define", value=declared)
+        which = "of the others" if declared else "that have subscribers"
+        draft.note(f"Hugo also wrote a feed for every section, `/NAME/{name}.xml`: declare those {which} under `feeds.define`")
+
+
+def _section_feed(section: str, base: str, name: str) -> dict[str, object]:
+    return {
+        "key": f"sections/{section}",
+        "title": section.rpartition("/")[2].capitalize(),
+        "include": [{"path": f"/{section}/"}],
+        "paths": {"rss": f"{base}/{section}/{name}.xml"},
+    }

@@ -39,6 +39,7 @@ _DEFAULTS: Mapping[str, object] = {
     "AUTHOR_FEED_RSS": "feeds/{slug}.rss.xml",
     "PAGE_PATHS": ["pages"],
     "PATH": ".",
+    "USE_FOLDER_AS_CATEGORY": True,
     "WITH_FUTURE_DATES": True,
     "DEFAULT_LANG": "en",
 }
@@ -74,7 +75,7 @@ _INTERESTING = frozenset(
             "SITEURL",
             "SLUGIFY_SOURCE",
         ),
-        *("SUMMARY_MAX_LENGTH", "TAG_FEED_ATOM", "TAG_FEED_RSS", "TIMEZONE", "WITH_FUTURE_DATES"),
+        *("SUMMARY_MAX_LENGTH", "TAG_FEED_ATOM", "TAG_FEED_RSS", "TIMEZONE", "USE_FOLDER_AS_CATEGORY", "WITH_FUTURE_DATES"),
     ]
 )
 
@@ -199,6 +200,8 @@ def _content(draft: Draft, settings: Mapping[str, object]) -> None:
     excluded = [*texts(settings.get("PAGE_PATHS")), *texts(settings.get("ARTICLE_EXCLUDES"))]
     draft.put("content", "ignore", value=list(dict.fromkeys(f"/{path.strip('/')}/" for path in excluded if path.strip("/."))))
     draft.put("content", "summary_words", value=count(settings.get("SUMMARY_MAX_LENGTH")))
+    if not settings["USE_FOLDER_AS_CATEGORY"]:
+        draft.put("content", "category_directories", value=False)
     if flag(settings["WITH_FUTURE_DATES"]):
         draft.put("content", "future", value=True)
         draft.note(
