@@ -23,6 +23,8 @@ VERBS = {
     "build": ("feedservice.cli.build", "Write the feeds."),
     "check": ("feedservice.cli.build", "Show every problem of configuration, posts and feeds."),
     "render": ("feedservice.cli.build", "Print one feed as it would be now."),
+    "run": ("feedservice.cli.run", "Build the feeds and serve them."),
+    "readers": ("feedservice.cli.readers", "Show who reads the feeds."),
     "init": ("feedservice.cli.setup", "Write a commented config.yaml."),
     "config": ("feedservice.cli.setup", "Look at the configuration."),
     "completion": ("feedservice.cli.setup", "Print the completion script of a shell."),
@@ -83,6 +85,7 @@ def group(ctx: click.Context, config_file: Path) -> None:
     feedservice init            write a config.yaml (and take over an existing generator's)
     feedservice check           see every problem of configuration, posts and feeds
     feedservice build           write the feeds
+    feedservice run             write the feeds and serve them
 
     Exit codes: 0 fine; 1 done, but something was refused or found; 2 wrong usage; 3 the configuration is invalid;
     4 nothing was done.

@@ -22,6 +22,15 @@ from feedservice.service.publish import Report
 
 Decorated = Callable[..., Any]
 
+_HELD = {
+    Reason.FUTURE: ("scheduled", "scheduled"),
+    Reason.DRAFT: ("draft", "drafts"),
+    Reason.EXPIRED: ("expired", "expired"),
+    Reason.EXCLUDED: ("excluded", "excluded"),
+    Reason.NO_FEED: ("with feed: false", "with feed: false"),
+}
+"""Why posts are held back → what one of them, and several, are called."""
+
 
 def _config(command: Decorated) -> Decorated:
     return click.option(
@@ -124,11 +133,8 @@ def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as
 
 
 def _summary(report: Report, target: Path, loaded: Loaded, *, strict: bool) -> list[str]:
-    held = [
-        f"{output.counted(count, reason.value)}" for reason, count in report.held.items() if count and reason is not Reason.FUTURE
-    ]
-    future = report.held.get(Reason.FUTURE, 0)
-    parts = [f"{report.refused:,} refused" if report.refused else "", f"{future:,} scheduled" if future else "", *held]
+    held = [output.counted(report.held.get(reason, 0), *words) for reason, words in _HELD.items() if report.held.get(reason)]
+    parts = [f"{report.refused:,} refused" if report.refused else "", *held]
     lines = [
         f"{output.counted(report.posts, 'post')}: {report.live:,} published" + "".join(f", {part}" for part in parts if part)
     ]

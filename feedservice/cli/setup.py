@@ -38,7 +38,7 @@ def init(folder: Path, source: Path | None, title: str | None, url: str | None, 
     found = source or next((path for name in importers.IMPORTERS if (path := folder / name).is_file()), None)
     values: dict[str, object] = {"site": {"title": "My site", "url": "https://example.org"}}
     if found is not None:
-        imported = importers.read(found.name, found.read_text(encoding="utf-8-sig"))
+        imported = importers.read(found.name, configuration.decoded(found.read_bytes(), str(found)))
         values = _moved(imported.values, found.parent, folder)
         click.echo(f"Taken over from {found} ({imported.dialect}).")
         for note in imported.notes:
