@@ -1,0 +1,1 @@
+"""Changes become deliveries, requests to subscribe become subscriptions: decided here, done in ``service``."""
