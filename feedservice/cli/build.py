@@ -18,7 +18,7 @@ from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
 from feedservice.model import Problem, Severity
 from feedservice.service import publish
-from feedservice.service.publish import Report
+from feedservice.service.report import Report
 
 Decorated = Callable[..., Any]
 

@@ -29,7 +29,7 @@ from feedservice.errors import RefusedError
 from feedservice.feeds.formats import FORMATS
 from feedservice.model import Published
 from feedservice.service import files, publish
-from feedservice.service.publish import Report
+from feedservice.service.report import Report
 from feedservice.web import counting, library, versions
 from feedservice.web.bodies import Bodies
 from feedservice.web.bounds import Bounds

@@ -27,40 +27,18 @@ from feedservice.feeds.links import link_values
 from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
-from feedservice.model import FeedSpec, Problem, Published, Severity
+from feedservice.model import Problem, Severity
 from feedservice.service import files, history, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
 from feedservice.service.history import Remembered
 from feedservice.service.output import Output
+from feedservice.service.report import Report, coming
 from feedservice.service.workers import Workers
 from feedservice.taxonomy import encode_path
 
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
 _TRIES = 3
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a pass did. ``stages`` are seconds."""
-
-    posts: int
-    live: int
-    refused: int
-    held: Mapping[Reason, int]
-    feeds: tuple[FeedSpec, ...]
-    published: tuple[Published, ...]
-    """Every file of the output directory that is ours; empty when nothing was written (strict)."""
-    withheld: tuple[str, ...]
-    """Paths of documents that did not read back cleanly: the last good ones stay."""
-    problems: tuple[Problem, ...]
-    due: datetime | None
-    stages: Mapping[str, float]
-
-    @property
-    def errors(self) -> int:
-        """Return how many problems are errors."""
-        return sum(problem.severity is Severity.ERROR for problem in self.problems)
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -127,6 +105,8 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
         problems=ordered(problems),
         due=collected.live.due,
         stages=clock.seconds,
+        read=len(collected.files),
+        coming=coming(collected.named, collected.live.held),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.service import publish
-from feedservice.service.publish import Report
+from feedservice.service.report import Report
 from tests.service.conftest import MakeSite
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)

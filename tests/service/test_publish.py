@@ -18,7 +18,7 @@ from feedservice.feeds import assemble, formats
 from feedservice.feeds.selection import Reason
 from feedservice.model import Entry, Profile, Severity
 from feedservice.service import files, publish, workers
-from feedservice.service.publish import Report
+from feedservice.service.report import Report
 from tests.service.conftest import CONFIG, MakeSite
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
