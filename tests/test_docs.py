@@ -174,6 +174,8 @@ def test_every_importer_has_a_guide() -> None:
 
 # Problems --------------------------------------------------------------------------------------------------------------
 
+EVENTS = frozenset({"post.published", "post.updated", "post.removed"})
+"""What webhooks are told of: named like rules, and no problems."""
 FILE_ENDINGS = frozenset({"css", "html", "js", "json", "md", "rss", "toml", "xml", "yaml", "yml"})
 NO_PROBLEMS = frozenset({"Refusal"})
 """Types with a ``rule`` that are answers to a request, and documented with HTTP."""
@@ -230,7 +232,7 @@ def rules() -> set[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and RULE.fullmatch(node.value)
     }
     alike = {text for text in texts if text.partition(".")[0] in families and text.partition(".")[2] not in FILE_ENDINGS}
-    return given | alike
+    return (given | alike) - EVENTS
 
 
 def documented_rules() -> list[str]:

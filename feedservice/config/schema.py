@@ -13,8 +13,9 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, Field
 
 from feedservice.config import constraints, vocabulary
+from feedservice.config.announce import Announce
 from feedservice.config.constraints import Fault
-from feedservice.config.sections import Section, Size, Texts, Words, must, one_or_many
+from feedservice.config.sections import URI, Section, Size, Texts, WebUrl, Words, must, one_or_many
 from feedservice.config.serve import Serve
 
 Scalar = str | bool | int | float | None
@@ -59,9 +60,7 @@ def _title(pattern: str) -> Fault | None:
     return constraints.placeholder(pattern, ("label", "site", "key"))
 
 
-_URI = Field(json_schema_extra={"format": "uri"})
-BaseUrl = Annotated[str, must(constraints.base_url), Words("an absolute http or https URL"), _URI]
-WebUrl = Annotated[str, must(constraints.web_url), Words("an absolute http or https URL"), _URI]
+BaseUrl = Annotated[str, must(constraints.base_url), Words("an absolute http or https URL"), URI]
 Zone = Annotated[str, must(constraints.zone), Words("a time zone such as `Asia/Tokyo`")]
 Language = Annotated[str, must(constraints.language), Words("a language tag such as `ja` or `pt-BR`")]
 Email = Annotated[str, must(constraints.email), Words("an e-mail address"), Field(json_schema_extra={"format": "email"})]
@@ -69,9 +68,6 @@ PathPattern = Annotated[str, must(constraints.path_pattern), Words("a path")]
 FeedKey = Annotated[str, must(constraints.feed_key), Words("text for a path")]
 Rule = dict[str, Scalar | list[Scalar]]
 """Front-matter key (or ``path``, ``category``, ``tag``, ``author``, ``language``) → the value or values that match."""
-WebUrls = Annotated[
-    list[WebUrl], BeforeValidator(one_or_many, json_schema_input_type=WebUrl | list[WebUrl]), Words("a list of URLs, or one")
-]
 Rules = Annotated[
     list[Rule], BeforeValidator(one_or_many, json_schema_input_type=Rule | list[Rule]), Words("a list of rules, or one")
 ]
@@ -204,6 +200,8 @@ class Presentation(Section):
     """Further paths → format: old URLs that keep working."""
     podcast: Podcast | None = None
     """Makes the feed a podcast."""
+    announce: bool = True
+    """Whether anybody is told when this feed changes."""
 
 
 class Podcast(Section):
@@ -302,20 +300,6 @@ class Feeds(Section):
     """Path of the list of all feeds (OPML 2.0), from the root of the host; the slash at its beginning may be left out."""
     category_home: Annotated[str, must(_home)] | None = None
     """Page of a category, such as `/category/{slug}/`; default: the site."""
-
-
-class WebSub(Section):
-    """WebSub (W3C Recommendation): who tells subscribers."""
-
-    hubs: WebUrls = Field(default_factory=list)
-    """Hubs that feeds name with `rel=hub`."""
-
-
-class Announce(Section):
-    """Who is told about new posts."""
-
-    websub: WebSub = Field(default_factory=WebSub)
-    """Hubs."""
 
 
 class Config(Section):

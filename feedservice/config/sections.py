@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from feedservice.config import constraints
 from feedservice.config.constraints import Fault, quoted
 
 _SIZE = r"^[0-9]+(\.[0-9]+)?\s*[KkMmGg]?(i?[Bb])?$"
@@ -85,6 +86,13 @@ Duration = Annotated[
 """Kept as it was written; ``seconds`` reads it. A plain number is seconds."""
 Texts = Annotated[
     list[str], BeforeValidator(one_or_many, json_schema_input_type=str | list[str]), Words("a list of texts, or one")
+]
+
+
+URI = Field(json_schema_extra={"format": "uri"})
+WebUrl = Annotated[str, must(constraints.web_url), Words("an absolute http or https URL"), URI]
+WebUrls = Annotated[
+    list[WebUrl], BeforeValidator(one_or_many, json_schema_input_type=WebUrl | list[WebUrl]), Words("a list of URLs, or one")
 ]
 
 

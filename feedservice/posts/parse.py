@@ -52,7 +52,7 @@ class Context:
     files: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Media below the content directory: path → bytes."""
     kept: frozenset[str] = frozenset()
-    """Folded front-matter keys that rules ask for."""
+    """Folded front-matter keys that are kept as ``Post.metadata``."""
     first_seen: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
     """Path → when a post without a date was first seen, UTC; used when ``content.missing_dates`` says so."""
 
@@ -76,8 +76,8 @@ def digest(data: bytes) -> str:
 
 
 def kept_keys(rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the folded front-matter keys that rules ask for."""
-    return frozenset(fold_key(key) for rule in rules for key in rule)
+    """Return the folded front-matter keys that rules ask for, and ``announce``, which decides who is told of a post."""
+    return frozenset({"announce", *(fold_key(key) for rule in rules for key in rule)})
 
 
 def parse(source: Source, context: Context) -> Parsed:
