@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from feedservice.config import constraints, vocabulary
 from feedservice.config.announce import Announce
 from feedservice.config.constraints import Fault
+from feedservice.config.schedule import Hooks, Schedule
 from feedservice.config.sections import URI, Section, Size, Texts, WebUrl, Words, must, one_or_many
 from feedservice.config.serve import Serve
 
@@ -317,6 +318,10 @@ class Config(Section):
     """Directory for what must be remembered, relative to the config file."""
     serve: Serve = Field(default_factory=Serve)
     """How the feeds are served over HTTP."""
+    schedule: Schedule = Field(default_factory=Schedule)
+    """When the service looks for changes."""
+    hooks: Hooks = Field(default_factory=Hooks)
+    """Who may tell the service of changes."""
     announce: Announce = Field(default_factory=Announce)
     """Who is told."""
 

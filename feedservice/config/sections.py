@@ -17,6 +17,8 @@ from feedservice.config.constraints import Fault, quoted
 _SIZE = r"^[0-9]+(\.[0-9]+)?\s*[KkMmGg]?(i?[Bb])?$"
 _UNITS = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024**2, "MB": 1024**2, "G": 1024**3}
 _DURATION = r"^[0-9]{1,9}\s*[smhd]?$"
+_MILLISECONDS = r"^[0-9]{1,9}\s*ms$"
+_DELAY = r"^[0-9]{1,9}\s*(ms|[smhd])?$"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -45,6 +47,15 @@ def seconds(duration: str) -> int:
     """Return how many seconds a ``Duration`` is."""
     number = duration.rstrip("smhd")
     return int(number) * _SECONDS[duration[len(number) :]]
+
+
+def delay(duration: str) -> float:
+    """Return how many seconds a ``Delay`` is."""
+    return int(duration.removesuffix("ms")) / 1000 if duration.endswith("ms") else seconds(duration)
+
+
+def _is_delay(text: str) -> Fault | None:
+    return None if re.fullmatch(_MILLISECONDS, text) else _is_duration(text)
 
 
 def one_or_many(value: object) -> object:
@@ -84,6 +95,13 @@ Duration = Annotated[
     Words("a duration such as `90s`, `30m` or `7d`"),
 ]
 """Kept as it was written; ``seconds`` reads it. A plain number is seconds."""
+Delay = Annotated[
+    str,
+    BeforeValidator(_plain_seconds, json_schema_input_type=int | Annotated[str, Field(pattern=_DELAY)]),
+    must(_is_delay),
+    Words("a short duration such as `30ms` or `2s`"),
+]
+"""A ``Duration`` that may also be milliseconds; ``delay`` reads it."""
 Texts = Annotated[
     list[str], BeforeValidator(one_or_many, json_schema_input_type=str | list[str]), Words("a list of texts, or one")
 ]

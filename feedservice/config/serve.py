@@ -62,6 +62,9 @@ class Serve(Section):
     """How long a replaced version is remembered, so that a reader who has it can be sent only what is new."""
     memory: Size = 32 * 1024**2
     """Most bytes of feeds that are kept in memory; the others are read from disk when they are asked for."""
+    admin_token_file: str | None = None
+    """File with the token for `/-/status`, `/-/rebuild` and the other operations, relative to the config file; only its owner may
+    read it. Without it they are answered on a Unix socket only, and only to those who come straight to it."""
     connections: int = Field(default=1000, ge=1, le=100_000)
     """Most connections at one time. When there are more, idle ones are closed, and then newcomers get 503."""
     request_timeout: Duration = "10s"
