@@ -56,6 +56,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "nh3": ("posts.markup", "posts.excerpt"),
     "liquid": ("posts.liquid",),
     "regex": ("posts.excerpt",),
+    "cryptography": ("push.ed25519",),
     "feedgen": ("feeds.syndication",),
     "lxml": ("feeds.elements",),
     "jinja2": ("feeds.pages",),
