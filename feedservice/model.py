@@ -129,6 +129,8 @@ class Post:
     """Key of the post: ``Source.path``."""
     digest: str
     """Hex BLAKE2b-128 of the file's bytes."""
+    sketch: str = ""
+    """Of the body, to know it again when it is edited and moved; empty when the body is."""
     title: str
     link: str
     """Absolute, percent-encoded URL of the post on its site."""
@@ -217,7 +219,6 @@ class Profile:
     language: str
     """Language of the feed: an entry that differs says so itself."""
     full: bool
-    """Full text, or the summary only."""
     podcast: bool = False
     """The feed is a podcast: RSS entries carry iTunes and Podcasting 2.0 elements."""
 
@@ -249,7 +250,7 @@ class FeedSpec:
     """One feed as configured or found: its key, its rule and how it presents itself."""
 
     key: str
-    """Names the feed everywhere: in paths, on the command line, in the ledger."""
+    """Names the feed everywhere: in paths and on the command line."""
     kind: FeedKind
     term: str = ""
     """Identity of the category, tag, author or language it is made from; empty for ``all`` and queries."""

@@ -266,7 +266,11 @@ class Feeds(Section):
     """Further paths, or patterns, for the same documents → kind (or the key of one feed) and format: `/feed.xml: all.atom`,
     `/feed/{key}.xml: category.atom`."""
     ids: IdScheme = "tag"
-    """How a post without an id of its own is named: a `tag:` URI, or as the generator a site moves from did."""
+    """How a post without an id of its own is named when it is first seen: a `tag:` URI, or as the generator a site moves from
+    did. A post that has an id keeps it."""
+    ledger: str | None = None
+    """File that remembers the permanent ids, relative to the config file; default: `ledger.jsonl` in the state directory. Put
+    it beside the posts to commit it with them."""
     dates: Literal["site", "utc", "author"] = "site"
     """Zone dates are written in."""
     all: Presentation = Field(default_factory=Presentation)

@@ -1,7 +1,7 @@
 """Permanent ids: what a reader remembers an entry by (RFC 4287 §4.2.6).
 
 A post is named by its author's own id, else by the configured scheme: a ``tag:`` URI, or exactly what the generator of a site
-that moves in has been writing. The ledger that keeps ids through renames will stand here too.
+that moves in has been writing. ``ledger`` keeps what is given here through renames.
 """
 
 from __future__ import annotations
@@ -29,30 +29,10 @@ class Named:
     """The id as Atom needs it: an IRI. The same as ``id`` unless the author wrote something that is none."""
 
 
-def name(post: Post, *, scheme: str, site_url: str, zone: str) -> Named:
-    """Return the post with its id: the author's own, else by ``scheme`` (a key of ``SCHEMES``)."""
-    if post.guid is not None:
-        return Named(post=post, id=post.guid, atom_id=_iri(post.guid, site_url))
-    made = SCHEMES[scheme](post, site_url, zone)
-    return Named(post=post, id=made, atom_id=made)
-
-
-def clashes(named: Iterable[Named]) -> tuple[list[Named], list[Problem]]:
-    """Return the posts whose id is theirs alone, and a problem for each of the others that names both.
-
-    Of two posts with one id the one published first keeps it: its readers know it already.
-    """
-    kept: dict[str, Named] = {}
-    problems: list[Problem] = []
-    for each in sorted(named, key=lambda each: (each.post.published, each.post.path)):
-        first = kept.setdefault(each.id, each)
-        if first is not each:
-            message = f"the id {each.id!r} belongs to {first.post.path} already; this post is left out"
-            hint = "give one of the two posts another id: readers would take them for one"
-            problems.append(
-                Problem(rule="id.duplicate", severity=Severity.ERROR, message=message, hint=hint, path=each.post.path)
-            )
-    return list(kept.values()), problems
+def namer(scheme: str, site_url: str, zone: str) -> Callable[[Post], str]:
+    """Return what makes the id of a post that has none of its own; ``scheme`` is a key of ``SCHEMES``."""
+    made = SCHEMES[scheme]
+    return lambda post: made(post, site_url, zone)
 
 
 def shared_links(named: Iterable[Named]) -> list[Problem]:
@@ -70,7 +50,8 @@ def shared_links(named: Iterable[Named]) -> list[Problem]:
     return problems
 
 
-def _iri(typed: str, site_url: str) -> str:
+def iri(typed: str, site_url: str) -> str:
+    """Return an id as an IRI: itself when it is one, else made from it."""
     if _URI.fullmatch(typed):
         return typed
     if _UUID.fullmatch(typed):

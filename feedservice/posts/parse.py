@@ -17,6 +17,7 @@ from feedservice.config.schema import Content, Rule, Site
 from feedservice.model import Person, Post, Problem, Severity, Source, Value
 from feedservice.posts import address, defaults, fields, frontmatter, media, permalink
 from feedservice.posts.keys import Field, Fields, Origin
+from feedservice.posts.sketch import sketch
 from feedservice.posts.text import plain_title, xml_text
 from feedservice.taxonomy import fold_key, identity
 
@@ -146,6 +147,7 @@ class _Reader:
         return Post(
             path=self.source.path,
             digest=digest(self.source.data),
+            sketch=sketch(self.read.body),
             title=title,
             link=link,
             canonical=fields.link(get("canonical"), base=context.site.url, note=self.note),

@@ -2,7 +2,7 @@
 
 ::
 
-    scan ─→ Found ─workers.parse→ Post ─identity.name→ Named ─selection.live→ Live ─specs.plan→ FeedSpec ─select→ windows
+    scan ─→ Found ─workers.parse→ Post ─ledger.identify→ Named ─selection.live→ Live ─specs.plan→ FeedSpec ─select→ windows
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from feedservice.config import Loaded
 from feedservice.config.dialects import detect_dialect
 from feedservice.config.schema import Config, Rule
 from feedservice.errors import RefusedError
-from feedservice.feeds import identity, selection, specs
+from feedservice.feeds import identity, ledger, selection, specs
 from feedservice.feeds.identity import Named
+from feedservice.feeds.ledger import Identified, Row
 from feedservice.feeds.selection import Live
 from feedservice.feeds.specs import Plan
 from feedservice.model import Problem
@@ -40,6 +41,9 @@ class Collected:
     files: Mapping[str, Found]
     named: tuple[Named, ...]
     """Every post that could be read."""
+    identified: Identified
+    broken: frozenset[str]
+    """Paths of files that are no post now."""
     live: Live
     plan: Plan
     members: Mapping[str, tuple[Named, ...]]
@@ -77,8 +81,16 @@ def dialect_of(loaded: Loaded) -> str:
     return detect_dialect(names.keys(), read)
 
 
-def collect(loaded: Loaded, *, now: datetime, pool: Workers, first_seen: Mapping[str, datetime], progress: Progress) -> Collected:
-    """Read the content directory and decide what every feed holds at ``now``.
+def collect(
+    loaded: Loaded,
+    *,
+    now: datetime,
+    pool: Workers,
+    first_seen: Mapping[str, datetime],
+    progress: Progress,
+    rows: Sequence[Row] = (),
+) -> Collected:
+    """Read the content directory and decide what every feed holds at ``now``; ``rows`` are the ledger.
 
     Raises ``RefusedError`` when there is no content directory.
     """
@@ -101,10 +113,18 @@ def collect(loaded: Loaded, *, now: datetime, pool: Workers, first_seen: Mapping
     )
     parsed = _parse(found.posts, context, pool, progress)
     problems = [*found.problems, *(problem for each in parsed for problem in each.problems)]
-    scheme, site, zone = config.feeds.ids, config.site.url, config.site.timezone
-    everyone = [identity.name(each.post, scheme=scheme, site_url=site, zone=zone) for each in parsed if each.post is not None]
-    named, clashes = identity.clashes(everyone)
-    problems += clashes
+    broken = frozenset(each.path for each in parsed if each.post is None)
+    identified = ledger.identify(
+        [each.post for each in parsed if each.post is not None],
+        rows,
+        scheme=config.feeds.ids,
+        namer=identity.namer(config.feeds.ids, config.site.url, config.site.timezone),
+        site_url=config.site.url,
+        now=now,
+        broken=broken,
+    )
+    named = identified.named
+    problems += identified.problems
     live = selection.live(named, config, now)
     problems += identity.shared_links(live.posts)
     plan = specs.plan(config, live.posts)
@@ -114,7 +134,9 @@ def collect(loaded: Loaded, *, now: datetime, pool: Workers, first_seen: Mapping
         config=config,
         context=context,
         files={file.path: file for file in found.posts},
-        named=tuple(named),
+        named=named,
+        identified=identified,
+        broken=broken,
         live=live,
         plan=plan,
         members=members,

@@ -21,14 +21,14 @@ from pathlib import Path
 from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.feeds import archives, assemble, opml, pages, site
+from feedservice.feeds import archives, assemble, ledger, opml, pages, site
 from feedservice.feeds.entries import authors
 from feedservice.feeds.links import link_values
 from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
-from feedservice.service import files, history, render, workers
+from feedservice.service import files, history, ledgerfile, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
 from feedservice.service.history import Remembered
 from feedservice.service.output import Output
@@ -65,10 +65,12 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
     withheld: list[str] = []
     seen_file = loaded.root / config.state / "first-seen.json"
     first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
+    ids_file = ledgerfile.place(loaded)
+    known = ledgerfile.recall(ids_file)
     with Workers(_processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
-        collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress)
+        collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress, rows=known.rows)
         clock.mark("read")
-        problems = [*loaded.problems, *collected.problems]
+        problems = [*loaded.problems, *known.problems, *collected.problems]
         state = loaded.root / config.state
         taken = archives.blocked(collected.plan.specs, base=feeds_base(config)) if config.feeds.archives else {}
         problems += taken.values()
@@ -86,6 +88,11 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
                     files.commit(seen)
                 if remembered.histories is not None:
                     history.remember_members(state, remembered)
+                # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
+                out_now = {each.id for each in collected.live.posts}
+                changed = ledger.settle(known.rows, collected.identified, out_now, now=now, broken=collected.broken)
+                if changed or known.problems:
+                    ledgerfile.write(ids_file, ledger.merged(known.rows, changed))
                 output.commit()
                 if remembered.histories is not None:
                     history.remember_inputs(state, remembered)
@@ -179,8 +186,9 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
     for _ in range(_TRIES):
         try:
             with Workers(_processes(loaded)) as pool:
-                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress)
-                problems = [*loaded.problems, *collected.problems]
+                known = ledgerfile.recall(ledgerfile.place(loaded))
+                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows)
+                problems = [*loaded.problems, *known.problems, *collected.problems]
                 for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
                     problems += made.problems
                 shown = {each.post.path for window in collected.windows.values() for each in window}
@@ -195,7 +203,8 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
 def one(loaded: Loaded, key: str, name: str, *, now: datetime) -> tuple[bytes, tuple[Problem, ...]]:
     """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
     with Workers(1) as pool:
-        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent)
+        known = ledgerfile.recall(ledgerfile.place(loaded))
+        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent, rows=known.rows)
         spec = next((spec for spec in collected.plan.specs if key in {spec.key, *spec.paths.values()}), None)
         if spec is None:
             keys = ", ".join(spec.key for spec in collected.plan.specs[:20])

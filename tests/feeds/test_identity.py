@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feedservice.feeds.identity import clashes, name, shared_links
+from feedservice.feeds.identity import Named, iri, namer, shared_links
 from feedservice.model import Post
 
 SITE = "https://example.org/base"
@@ -41,8 +41,8 @@ def post(path: str = "news/2025-01-01-a.md", **changes: object) -> Post:
     ],
 )
 def test_schemes(scheme: str, changes: dict[str, object], expected: str) -> None:
-    named = name(post(**changes), scheme=scheme, site_url=SITE, zone="Asia/Tokyo")
-    assert named.id == named.atom_id == expected
+    made = namer(scheme, SITE, "Asia/Tokyo")(post(**changes))
+    assert made == iri(made, SITE) == expected
 
 
 @pytest.mark.parametrize(
@@ -55,25 +55,11 @@ def test_schemes(scheme: str, changes: dict[str, object], expected: str) -> None
         ("two words", f"{SITE}/#two%20words"),
     ],
 )
-def test_the_authors_own_id_is_kept_and_atom_gets_an_iri(guid: str, atom_id: str) -> None:
-    named = name(post(guid=guid), scheme="tag", site_url=SITE, zone="UTC")
-    assert (named.id, named.atom_id) == (guid, atom_id)
+def test_atom_gets_an_iri_whatever_the_author_wrote(guid: str, atom_id: str) -> None:
+    assert iri(guid, SITE) == atom_id
 
 
-def test_equal_ids_name_both_posts_and_the_earlier_one_stays() -> None:
-    early = name(post("early.md", guid="x"), scheme="tag", site_url=SITE, zone="UTC")
-    late = name(post("late.md", guid="x", published=datetime(2025, 5, 1, tzinfo=UTC)), scheme="tag", site_url=SITE, zone="UTC")
-    kept, problems = clashes([late, early])
-    assert kept == [early]
-    assert [(problem.rule, problem.path) for problem in problems] == [("id.duplicate", "late.md")]
-    assert "early.md" in problems[0].message
-
-
-def test_equal_links_name_both_posts_and_both_stay() -> None:
-    named = [name(post(path), scheme="tag", site_url=SITE, zone="UTC") for path in ("a.md", "b.md")]
-    kept, problems = clashes(named)
-    assert len(kept) == 2
-    assert problems == []
-    warnings = shared_links(named)
+def test_equal_links_name_both_posts() -> None:
+    warnings = shared_links([Named(post=post(path), id=path, atom_id=path) for path in ("a.md", "b.md")])
     assert [(problem.rule, problem.path) for problem in warnings] == [("link.duplicate", "b.md")]
     assert "a.md" in warnings[0].message
