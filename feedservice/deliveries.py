@@ -277,12 +277,14 @@ class Subscription:
     verified_at: datetime
     lease_end: datetime
     delivered: int
-    """Version of the topic that it has been sent."""
+    """Version of the topic that it has been sent: entries that are new since then are what it gets."""
     delivered_at: datetime | None = None
+    tried: int = 0
+    """Version that was claimed for it last, successfully or not."""
     attempts: int = 0
-    """Claims for a newer version since the last success, the present one included."""
+    """Claims for that version, the present one included."""
     due_at: datetime
-    """Not before this instant, even when it is behind."""
+    """When it is behind, that version is tried again at this instant. A version that it was not tried with is due at once."""
     last: Outcome | None = None
     fence: int = 0
     """Number of the claim that holds it."""

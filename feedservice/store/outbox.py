@@ -123,9 +123,10 @@ class Outbox(Protocol):
     def claim(self, now: datetime, *, lanes: Mapping[Lane, int], lease: float, busy: Collection[str] = ()) -> Claim:
         """Claim what is due, oldest due first: of each lane at most so many, none of a ``busy`` host, for ``lease`` seconds.
 
-        Due is a queued delivery with ``due_at <= now`` whose topic is live in its version or a later one, and a subscription with
-        ``due_at <= now < lease_end`` whose ``delivered`` is less than the live version of its topic. A subscription is in lane
-        ``first`` when it has no attempts, else in ``retry``.
+        Due is a queued delivery with ``due_at <= now`` whose topic is live in its version or a later one; and a subscription
+        whose lease has not ended, whose ``delivered`` is less than the live version of its topic, and which has either never
+        been tried with that version (lane ``first``) or has ``due_at <= now`` (lane ``retry``). A claim sets ``tried`` to the
+        live version, and with a new one ``attempts`` to 1 and ``due_at`` to now.
 
         Each item is returned as it is after the claim: with its new fence, and with this attempt counted.
         """

@@ -10,9 +10,9 @@ therefore never says less than the document would. An entry that moved without a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from datetime import datetime
 
+from feedservice import cutting
 from feedservice.model import Document
 
 
@@ -33,8 +33,8 @@ class DeltaPlan:
 
     base: str
     """Hex hash of the version that the delta starts from."""
-    slices: tuple[tuple[int, int], ...]
-    """Half-open ranges of the current body, in order; their bytes together are the delta."""
+    slices: cutting.Slices
+    """Of the current body; their bytes together are the delta."""
     length: int
     """Of the delta, in bytes."""
     entries: int
@@ -57,35 +57,13 @@ def plan(current: Document, base: Version) -> DeltaPlan | None:
     """
     if base.etag == current.etag:
         return None
-    entries = current.entries
-    fresh = [at for at, span in enumerate(entries) if span.digest not in base.digests]
-    if len(fresh) == len(entries):
+    found = cutting.slices(current.entries, len(current.body), base.digests)
+    if found is None:
         return None
-    pieces = [(0, entries[0].start)]
-    for place, at in enumerate(fresh):
-        # What divides an entry from the one before goes with it, except in front of the first.
-        pieces.append((entries[at - 1].end if place else entries[at].start, entries[at].end))
-    pieces.append((entries[-1].end, len(current.body)))
-    slices = tuple(_joined(pieces))
-    return DeltaPlan(
-        base=base.etag,
-        slices=slices,
-        length=sum(end - start for start, end in slices),
-        entries=len(fresh),
-    )
-
-
-def _joined(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join ranges that touch."""
-    ranges: list[tuple[int, int]] = []
-    for start, end in pieces:
-        if ranges and ranges[-1][1] == start:
-            ranges[-1] = (ranges[-1][0], end)
-        else:
-            ranges.append((start, end))
-    return ranges
+    slices, entries = found
+    return DeltaPlan(base=base.etag, slices=slices, length=sum(end - start for start, end in slices), entries=entries)
 
 
 def body(document: Document, delta: DeltaPlan) -> bytes:
     """Cut the bytes of a delta; ``document`` is the one it was planned for."""
-    return b"".join(document.body[start:end] for start, end in delta.slices)
+    return cutting.cut(document.body, delta.slices)
