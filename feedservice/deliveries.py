@@ -82,6 +82,8 @@ class Change:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     """Entry ids that are in it no more, those that newer ones pushed out of the window included."""
+    announce: bool = True
+    """False: the feed's settings say that nobody is told."""
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "config": PURE,
     "posts": (*PURE, "config", "config.schema"),
     "feeds": (*PURE, "config", "config.schema"),
-    "push": (*PURE, "config", "config.schema"),
+    "push": (*PURE, "config", "config.schema", "config.announce", "config.sections"),
     "store": (*PURE, "config", "config.schema"),
     "service": ("__init__", *SETTINGS, *WINGS, "store", "store.outbox"),
     "web": (*SETTINGS, *WINGS, "store", "store.outbox"),

@@ -24,12 +24,12 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
 from feedservice import cutting
 from feedservice.deliveries import (
     Advanced,
     Delivery,
+    Failure,
     Lane,
     Outcome,
     Request,
@@ -38,7 +38,7 @@ from feedservice.deliveries import (
     TopicVersion,
     Trust,
 )
-from feedservice.push import outbox, signing, urls
+from feedservice.push import kinds, outbox, signing, urls
 from feedservice.push.outbox import Reading, Verdict
 
 PROTOCOL = "websub"
@@ -161,7 +161,7 @@ def verification(
         "method": method,
     }
     return Delivery(
-        id=delivery_id(VERIFY, challenge),
+        id=kinds.delivery_id(VERIFY, challenge),
         kind=VERIFY,
         target=asked.callback,
         host=urls.host_of(asked.callback),
@@ -178,7 +178,7 @@ def verification(
 def denial(callback: str, topic: str, reason: str, *, nonce: str, now: datetime) -> Delivery:
     """Return the delivery that tells a subscriber that there is no subscription (WebSub §5.2); may be sent at any time."""
     return Delivery(
-        id=delivery_id(DENY, nonce),
+        id=kinds.delivery_id(DENY, nonce),
         kind=DENY,
         target=callback,
         host=urls.host_of(callback),
@@ -188,11 +188,6 @@ def denial(callback: str, topic: str, reason: str, *, nonce: str, now: datetime)
         created_at=now,
         due_at=now,
     )
-
-
-def delivery_id(*parts: str) -> str:
-    """Return an id made from what makes a delivery one of its own."""
-    return "msg_" + blake2b("\n".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def verifying(delivery: Delivery) -> Request:
@@ -215,6 +210,8 @@ def denying(delivery: Delivery) -> Request:
 
 def verified(delivery: Delivery, outcome: Outcome, now: datetime) -> Reading:
     """Read the answer to a verification: 2xx and the challenge, byte for byte; anything else leaves all as it was (§5.3.1)."""
+    if outcome.failure is Failure.ADDRESS:
+        return Reading(verdict=Verdict.REFUSED)
     if outcome.status is None or outcome.status // 100 == 5:  # noqa: PLR2004 - a class of status
         return Reading(verdict=Verdict.LATER, attempts=VERIFICATIONS)
     asked = json.loads(delivery.payload)
@@ -245,7 +242,8 @@ def _subscription(key: SubscriptionKey, delivery: Delivery, asked: Mapping[str, 
 def denied(outcome: Outcome) -> Reading:
     """Read the answer to a denial: that it was sent is all there is to it."""
     if outcome.status is None:
-        return Reading(verdict=Verdict.LATER, attempts=VERIFICATIONS)
+        final = outcome.failure is Failure.ADDRESS
+        return Reading(verdict=Verdict.REFUSED if final else Verdict.LATER, attempts=VERIFICATIONS)
     return Reading(verdict=Verdict.CONFIRMED)
 
 

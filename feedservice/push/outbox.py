@@ -19,7 +19,7 @@ import dataclasses
 import enum
 from datetime import datetime, timedelta
 
-from feedservice.deliveries import Delivery, Lane, Outcome, Settled, State, Subscription, SubscriptionKey
+from feedservice.deliveries import Delivery, Failure, Lane, Outcome, Settled, State, Subscription, SubscriptionKey
 
 WAITS = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0, 86400.0)
 """Seconds after the first failed attempt, the second …; the one after the last of them is final."""
@@ -47,7 +47,9 @@ class Reading:
 
     verdict: Verdict
     at_least: float = 0
-    """Seconds before another attempt, whatever the table says."""
+    """Seconds before another attempt, if the table says less."""
+    after: float | None = None
+    """Seconds before another attempt, in place of the table; the kind itself says when it is over."""
     detail: str = ""
     """What the answer said, for people."""
     attempts: int = ATTEMPTS
@@ -125,14 +127,15 @@ def settled(delivery: Delivery, outcome: Outcome, reading: Reading, *, jitter: f
         case Verdict.REFUSED:
             after = refused(delivery, noted, now)
         case Verdict.LATER:
-            at_least = max(reading.at_least, delivery.spacing)
-            seconds = wait(
-                max(1, delivery.attempts),
-                jitter=jitter,
-                retry_after=outcome.retry_after,
-                at_least=at_least,
-                limit=reading.attempts,
-            )
+            seconds = reading.after
+            if seconds is None:
+                seconds = wait(
+                    max(1, delivery.attempts),
+                    jitter=jitter,
+                    retry_after=outcome.retry_after,
+                    at_least=max(reading.at_least, delivery.spacing),
+                    limit=reading.attempts,
+                )
             after = exhausted(delivery, noted, now) if seconds is None else later(delivery, noted, seconds, now)
     return Settled(delivery=after, verified=reading.verified, ended=reading.ended, live=reading.live, follow=reading.follow)
 
@@ -146,11 +149,13 @@ _GONE = 410
 def by_status(outcome: Outcome, *, persistent: bool = False) -> Reading:
     """Read an outcome by its status alone: 2xx is success, 410 the end, another 4xx final unless ``persistent``, the rest later.
 
-    Redirects are failures like 5xx (WebSub §7): they are not followed, and may end.
+    So is an address that may not be called final unless ``persistent``. Redirects are failures like 5xx (WebSub §7): they are not
+    followed, and may end.
     """
     status = outcome.status
     if status is None:
-        return Reading(verdict=Verdict.LATER)
+        final = outcome.failure is Failure.ADDRESS
+        return Reading(verdict=Verdict.REFUSED if final and not persistent else Verdict.LATER)
     if outcome.confirmed:
         return Reading(verdict=Verdict.CONFIRMED)
     if status == _GONE:

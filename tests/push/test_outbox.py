@@ -160,5 +160,13 @@ def test_a_status_alone_decides(status: int) -> None:
 
 
 @pytest.mark.parametrize("failure", Failure)
-def test_no_answer_means_later(failure: Failure) -> None:
-    assert outbox.by_status(outcome(failure=failure)).verdict is Verdict.LATER
+def test_no_answer_means_later_unless_the_address_is_forbidden(failure: Failure) -> None:
+    final = failure is Failure.ADDRESS
+    assert outbox.by_status(outcome(failure=failure)).verdict is (Verdict.REFUSED if final else Verdict.LATER)
+    assert outbox.by_status(outcome(failure=failure), persistent=True).verdict is Verdict.LATER
+
+
+def test_a_kind_may_say_itself_when_to_try_again() -> None:
+    tried = dataclasses.replace(QUEUED, attempts=100)
+    found = outbox.settled(tried, DOWN, Reading(verdict=Verdict.LATER, after=0.25), jitter=1, now=NOW).delivery
+    assert (found.state, found.due_at) == (State.QUEUED, NOW + timedelta(seconds=0.25))
