@@ -67,8 +67,9 @@ DOORS: dict[str, tuple[str, ...]] = {
     "markupsafe": ("feeds.pages",),
     "sqlalchemy": ("store.*",),
     "alembic": ("store.*",),
-    "httpx": ("service.transport",),
-    "httptools": ("service.transport", "web.connection"),
+    # The transport is httpx's kind; the sender makes its requests and reads its errors.
+    "httpx": ("service.transport", "service.sender"),
+    "httptools": ("service.exchange", "web.connection"),
     "watchfiles": ("service.watch",),
     "apscheduler": ("service.daemon",),
     "uvicorn": ("web.connection", "web.protocol", "web.server"),
