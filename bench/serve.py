@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import dataclasses
 import http.client
+import os
 import random
 import re
 import shutil
@@ -24,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 FEED = "/feeds/all.atom"
@@ -103,10 +105,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(name: str, command: Sequence[object], port: int) -> Iterator[Contender]:
-    """Run a server on its core for as long as the context lasts."""
+def serving(name: str, command: Sequence[object], port: int, environ: Mapping[str, str] | None = None) -> Iterator[Contender]:
+    """Run a server on its core for as long as the context lasts; ``environ`` is added to the environment."""
     pinned = ["taskset", "-c", SERVER_CORE, *map(str, command)]
-    with subprocess.Popen(pinned, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(pinned, stdout=subprocess.DEVNULL, env={**os.environ, **(environ or {})}) as process:
         try:
             await_answer(port, process)
             yield Contender(name=name, port=port, process=process)
@@ -115,14 +117,14 @@ def serving(name: str, command: Sequence[object], port: int) -> Iterator[Contend
 
 
 def await_answer(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server accepts connections; stop everything when it ends instead."""
+    """Wait until a server has the feed; stop everything when it ends instead."""
     for _ in range(600):
         if process.poll() is not None:
             sys.exit(f"{process.args!r} ended with {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}{FEED}", timeout=1):
             return
         time.sleep(0.05)
-    sys.exit(f"{process.args!r} does not listen on port {port}")
+    sys.exit(f"{process.args!r} has no feed at port {port}")
 
 
 def fields_of(port: int, **sent: str) -> tuple[int, dict[str, str], int]:
@@ -234,7 +236,7 @@ def main() -> None:
         (root / "nginx.conf").write_text(NGINX.format(root=root, port=other, public=root / "public"), encoding="utf-8")
         with (
             serving("feedservice", [*own, fast], fast) as first,
-            serving("feedservice, application only", [*own, slow, "--plain"], slow) as second,
+            serving("feedservice, application only", [*own, slow, "--plain"], slow, {"FEEDSERVICE_STATE": ".other"}) as second,
             serving("nginx", ["nginx", "-c", root / "nginx.conf", "-p", root], other) as last,
         ):
             measure([first, second, last], rounds=options.rounds, seconds=options.seconds)

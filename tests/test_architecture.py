@@ -71,7 +71,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "httpx": ("service.transport", "service.sender"),
     "httptools": ("service.exchange", "web.connection"),
     "watchfiles": ("service.watch",),
-    "apscheduler": ("service.daemon",),
+    "apscheduler": ("service.timetable",),
     "uvicorn": ("web.connection", "web.protocol", "web.server"),
     "uvloop": ("cli.run",),
     "click": ("cli", "cli.*"),

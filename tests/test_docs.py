@@ -176,7 +176,7 @@ def test_every_importer_has_a_guide() -> None:
 
 EVENTS = frozenset({"post.published", "post.updated", "post.removed"})
 """What webhooks are told of: named like rules, and no problems."""
-FILE_ENDINGS = frozenset({"css", "html", "js", "json", "md", "rss", "toml", "xml", "yaml", "yml"})
+FILE_ENDINGS = frozenset({"css", "html", "js", "json", "md", "rss", "sock", "sqlite", "toml", "xml", "yaml", "yml"})
 NO_PROBLEMS = frozenset({"Refusal"})
 """Types with a ``rule`` that are answers to a request, and documented with HTTP."""
 

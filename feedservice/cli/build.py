@@ -78,7 +78,7 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     with output.progress() as progress:
         report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
     if as_json:
-        click.echo(output.json_text(_report_json(report)))
+        click.echo(output.json_text(report_json(report)))
     else:
         output.say(report.problems)
         for line in _summary(report, target, loaded, strict=strict):
@@ -157,7 +157,8 @@ def _summary(report: Report, target: Path, loaded: Loaded, *, strict: bool) -> l
     return lines
 
 
-def _report_json(report: Report) -> dict[str, object]:
+def report_json(report: Report) -> dict[str, object]:
+    """Return a report as JSON values."""
     return {
         "posts": report.posts,
         "published": report.live,

@@ -11,7 +11,7 @@ import click
 
 from feedservice import dates
 from feedservice.cli import output
-from feedservice.cli.run import READERS
+from feedservice.cli.front import READERS
 from feedservice.config import load
 from feedservice.errors import RefusedError
 from feedservice.web import counting, tally

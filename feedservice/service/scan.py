@@ -96,6 +96,11 @@ class _Seen:
     post: bool
 
 
+def is_leaving(name: str) -> bool:
+    """Say whether a file or directory of this name is what a program leaves behind while it works, or hides: no content."""
+    return _LEAVINGS.match(name) is not None
+
+
 class _Walk:
     def __init__(self, root: Path, content: Content, dialect: str, outside: set[Path]) -> None:
         self.root = os.path.realpath(root)
@@ -124,7 +129,7 @@ class _Walk:
             self.note("scan.unreadable", message, "check its permissions", prefix or ".")
             return
         for entry in entries:
-            if not _LEAVINGS.match(entry.name):
+            if not is_leaving(entry.name):
                 yield from self.entry(entry, prefix, above)
 
     def entry(self, entry: os.DirEntry[str], prefix: str, above: frozenset[str]) -> Iterator[_Seen]:

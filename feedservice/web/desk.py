@@ -134,7 +134,7 @@ class Desk:
             return Decision(answer=Answer(status=HTTPStatus.NO_CONTENT.value, headers=(*_dated(now), ("allow", ALLOW))))
         held = library.find(found.path)
         if not isinstance(held, Held):
-            return self._not_here(held, now)
+            return self._not_here(held, now) if library.ready else unavailable(now, "the first pass is not done yet")
         decision = _of_resource(held, asked, now)
         return dataclasses.replace(decision, until=0) if by_address else decision
 
@@ -241,11 +241,11 @@ def _refused(status: int, message: str, now: datetime, *fields: tuple[str, str])
     return Decision(answer=answer, text=text)
 
 
-def unavailable(now: datetime) -> Decision:
+def unavailable(now: datetime, reason: str = "the file is being replaced") -> Decision:
     """503: what is published could not be read, and the next pass will repair it."""
     return _refused(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "the file is being replaced",
+        reason,
         now,
         ("retry-after", "30"),
         ("cache-control", "no-store"),

@@ -74,6 +74,8 @@ class Library:
     moved: Mapping[str, str]
     """Old path → new URL."""
     gone: frozenset[str]
+    ready: bool = True
+    """False before the first pass: what is not found then may well be published."""
 
     def find(self, path: str) -> Held | Elsewhere | Gone | None:
         """Return what a decoded path in NFC is for; None when it was never ours.
@@ -91,6 +93,8 @@ class Library:
 
 
 EMPTY = Library(resources={}, moved={}, gone=frozenset())
+NOT_YET = Library(resources={}, moved={}, gone=frozenset(), ready=False)
+"""What is there before the first pass."""
 
 
 def make(

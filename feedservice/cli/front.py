@@ -1,0 +1,210 @@
+"""What a running service shows to the world: the desk with the newest library, and the files that remember its readers.
+
+A pass gives its report to ``show``, in the thread that made it; everything else belongs to the event loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import hashlib
+import logging
+import secrets
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from feedservice.config import Loaded
+from feedservice.config.sections import seconds
+from feedservice.config.serve import Serve
+from feedservice.errors import RefusedError
+from feedservice.feeds.formats import FORMATS
+from feedservice.model import Published
+from feedservice.service import files
+from feedservice.service.report import Report
+from feedservice.web import counting, library, versions
+from feedservice.web.bodies import Bodies
+from feedservice.web.bounds import Bounds
+from feedservice.web.counting import Counts
+from feedservice.web.desk import Desk
+from feedservice.web.pollers import Pollers
+from feedservice.web.server import Chore, Server
+from feedservice.web.terms import terms
+from feedservice.web.versions import Memory
+
+READERS = "readers.json"
+"""File of the state directory with the counts of readers."""
+VERSIONS = "versions.json"
+"""File of the state directory with the older versions that deltas start from."""
+
+_COUNTS_EVERY = 60.0
+
+logger = logging.getLogger("feedservice")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how to listen; ``path`` goes before host and port."""
+
+    host: str
+    port: int
+    path: Path | None
+    plain: bool
+
+
+class Front:
+    """A server and what it serves: a ``Service`` of the daemon."""
+
+    def __init__(self, loaded: Loaded, place: Place) -> None:
+        """Nothing is read or opened before ``start``."""
+        self.place = place
+        self.urls: tuple[str, ...] = ()
+        self.desk: Desk | None = None
+        self._loaded = loaded
+        self._server: Server | None = None
+        self._memory: Memory | None = None
+
+    async def start(self) -> None:
+        """Listen; before the first ``show``, everything is answered 503."""
+        loaded, place, serve = self._loaded, self.place, self._loaded.config.serve
+        said = terms(loaded.config, unix=place.path is not None)
+        file = loaded.root / loaded.config.state / READERS
+        counts = _recalled_counts(file)
+        desk = Desk(library.NOT_YET, said, bodies=Bodies(serve.memory), pollers=Pollers(said.fairness), counts=counts)
+        save = Chore(every=_COUNTS_EVERY, do=lambda: _save_counts(file, counts))
+        server = Server(desk, bounds=_bounds(serve), chores=[save], prepare=not place.plain)
+        try:
+            self.urls = await server.start(host=place.host, port=place.port, path=place.path)
+        except OSError as error:
+            raise _refused(error, place) from error
+        self.desk, self._server = desk, server
+
+    async def stop(self) -> None:
+        """Finish the answers that were begun, and take down who read."""
+        timeout = self._loaded.config.serve.stop_timeout
+        if self._server is not None and not await self._server.stop(seconds(timeout)):
+            logger.warning("some answers were cut off: their readers took longer than %s", timeout)
+
+    def changed(self, loaded: Loaded) -> None:
+        """Serve by another configuration; what is published goes with the next ``show``."""
+        self._loaded = loaded
+        if self.desk is not None:
+            said = terms(loaded.config, unix=self.place.path is not None)
+            if said.fairness != self.desk.terms.fairness:
+                self.desk.pollers = Pollers(said.fairness)
+            self.desk.terms = said
+
+    def show(self, loaded: Loaded, report: Report) -> None:
+        """Serve what a pass published."""
+        assert self.desk is not None
+        first = not self.desk.library.ready
+        self.desk.publish(self._library(loaded, report))
+        if first:
+            for url in self.urls:
+                index = "" if self.place.path is not None else self.desk.terms.index
+                logger.info("Serving %s at %s%s", loaded.root / loaded.config.output, url, index)
+            # What is here now stays: the collector need not look at it again and again while requests are answered.
+            gc.collect()
+            gc.freeze()
+
+    def _library(self, loaded: Loaded, report: Report) -> library.Library:
+        root = loaded.root / loaded.config.output
+        published = (*report.published, *_last_good(report, root))
+        self._remember(loaded, published)
+        feeds = loaded.config.feeds
+        return library.make(
+            published,
+            root=root,
+            terms=terms(loaded.config, unix=self.place.path is not None),
+            due=report.due,
+            memory=self._memory,
+            moved=feeds.moved,
+            gone=feeds.gone,
+        )
+
+    def _remember(self, loaded: Loaded, published: Iterable[Published]) -> None:
+        """Bring the older versions up to date, on disk too."""
+        file = loaded.root / loaded.config.state / VERSIONS
+        known = _recalled_versions(file) if self._memory is None else self._memory
+        keep = timedelta(seconds=seconds(loaded.config.serve.delta_keep))
+        memory = versions.advance(known, published, now=datetime.now(UTC), keep=keep)
+        if self._memory is None or memory != known:
+            _write(file, versions.to_json(memory))
+        self._memory = memory
+
+
+def _bounds(serve: Serve) -> Bounds:
+    return Bounds(
+        request_time=seconds(serve.request_timeout), idle_time=seconds(serve.idle_timeout), connections=serve.connections
+    )
+
+
+def _refused(error: OSError, place: Place) -> RefusedError:
+    where = str(place.path) if place.path is not None else f"{place.host}:{place.port}"
+    if error.errno == errno.EADDRINUSE:
+        return RefusedError(f"another program listens on {where}", "stop it, or choose another with --port (or serve.port)")
+    if error.errno == errno.EACCES:
+        return RefusedError(f"{where} may not be listened on", "take a port above 1023, or a directory that you may write to")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return RefusedError(f"{where} is no address of this machine", "correct --host or serve.host; 0.0.0.0 is every address")
+    return RefusedError(f"cannot listen on {where}: {error.strerror or error}", "correct --host, --port or --socket")
+
+
+def _last_good(report: Report, root: Path) -> Iterator[Published]:
+    """Yield the documents that stayed as they were because the new ones have errors, as far as they are there."""
+    places = {path: (spec.key, name) for spec in report.feeds for name, path in spec.paths.items()}
+    for path in report.withheld:
+        file = root / path
+        if path not in places or not file.is_file():
+            continue
+        key, name = places[path]
+        body = file.read_bytes()
+        beside = {coding: file.with_name(file.name + suffix) for coding, suffix in library.SUFFIXES.items()}
+        yield Published(
+            path=path,
+            feed=key,
+            format=name,
+            media_type=FORMATS[name].media_type,
+            size=len(body),
+            etag=hashlib.blake2b(body, digest_size=16).hexdigest(),
+            last_modified=datetime.fromtimestamp(file.stat().st_mtime, UTC),
+            codings={coding: each.stat().st_size for coding, each in beside.items() if each.is_file()},
+            changed=False,
+        )
+
+
+def _recalled_versions(file: Path) -> Memory:
+    try:
+        return versions.from_json(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        logger.warning("%s is damaged (%s): readers with an older version are sent the whole feed, once", file, error)
+        return {}
+
+
+def _recalled_counts(file: Path) -> Counts:
+    try:
+        counted, keys, _ = counting.from_json(file.read_bytes())
+        return Counts(counted, keys, secrets.token_bytes)
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        logger.warning("%s is damaged (%s): readers are counted anew", file, error)
+    return counting.beginning(secrets.token_bytes, datetime.now(UTC))
+
+
+def _save_counts(file: Path, counts: Counts) -> None:
+    _write(file, counting.to_json(counts.tally, counts.keys, datetime.now(UTC)))
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Replace a file of the state directory; only its owner may read it."""
+    if files.same(file, data):
+        return
+    staged = files.stage(file, data)
+    staged.temporary.chmod(0o600)
+    files.commit(staged)
+    files.settle({file.parent})

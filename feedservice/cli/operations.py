@@ -1,0 +1,183 @@
+"""What a running service can be asked and told, by the control socket and over HTTP alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from feedservice import __version__
+from feedservice.cli import output
+from feedservice.cli.front import Front
+from feedservice.service import story
+from feedservice.service.daemon import Daemon
+from feedservice.service.passes import Outcome, Wanted
+from feedservice.service.report import Report
+
+_PROBLEMS = 100
+"""Problems that a status names; more are counted."""
+
+
+class Operations:
+    """Answers for one daemon. Belongs to its event loop."""
+
+    def __init__(self, daemon: Daemon, front: Front) -> None:
+        """Begin with nobody asking for the end (``stopping``)."""
+        self.daemon = daemon
+        self.front = front
+        self.stopping = asyncio.Event()
+
+    async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer a question of the control socket."""
+        match question["do"]:
+            case "status":
+                return await self.status()
+            case "rebuild":
+                wanted = Wanted(reasons=("rebuild",), full=question.get("full") is True, emptied=question.get("emptied") is True)
+                asked = self.daemon.ask(wanted)
+                return told(await asked, question.get("feeds") or ()) if question.get("wait") is True else {"asked": True}
+            case "reload":
+                problems = await self.daemon.reload()
+                return {"problems": [output.problem_json(problem) for problem in problems]}
+            case "stop":
+                self.stopping.set()
+                return {"pid": os.getpid()}
+        return {"error": f"{question['do']!r} is nothing that can be asked"}
+
+    async def unready(self) -> list[str]:
+        """Return why the service is not ready; nothing when it is."""
+        daemon = self.daemon
+        state = daemon.loaded.root / daemon.loaded.config.state
+        late = daemon.late()
+        reasons = [] if daemon.ready else ["the first pass is not done yet" if daemon.report is None else "it is stopping"]
+        refusal = await asyncio.to_thread(_unwritable, state)
+        return reasons + [each for each in (refusal, late) if each is not None]
+
+    async def status(self) -> dict[str, Any]:
+        """Return everything that a person asks first, as JSON values."""
+        daemon, report = self.daemon, self.daemon.report
+        unready = await self.unready()
+        watcher = daemon.watcher
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "config": daemon.loaded.path,
+            "since": daemon.began,
+            "ready": not unready,
+            "unready": unready,
+            "serving": list(self.front.urls),
+            "watching": watcher is not None and watcher.silence is None,
+            "not_watching": "schedule.watch is off" if watcher is None else watcher.silence,
+            "rescan": daemon.loaded.config.schedule.rescan,
+            "passes": daemon.passes.count,
+            "failures": daemon.failures,
+            "building": list(daemon.passes.running.reasons) if daemon.passes.running is not None else None,
+            "last_pass": None if daemon.last is None else _pass(daemon.last),
+            "next_change": _next(report),
+            "next_look": daemon.timetable.when("rescan"),
+            "posts": None if report is None else _posts(report),
+            "configuration_problems": [output.problem_json(problem) for problem in daemon.refused],
+            "problems": [] if report is None else [output.problem_json(problem) for problem in report.problems[:_PROBLEMS]],
+            "problem_count": 0 if report is None else len(report.problems),
+            "feeds": [] if report is None else self._feeds(report),
+            "served": self._served(),
+        }
+
+    def _feeds(self, report: Report) -> list[dict[str, Any]]:
+        counted = self.front.desk.counts.tally.feeds if self.front.desk is not None else {}
+        return [
+            {
+                "key": spec.key,
+                "title": spec.title,
+                "urls": dict(spec.urls),
+                "requests": counted[spec.key].requests if spec.key in counted else 0,
+            }
+            for spec in report.feeds
+        ]
+
+    def _served(self) -> dict[str, Any]:
+        if self.front.desk is None:
+            return {}
+        tally = self.front.desk.counts.tally
+        feeds = tally.feeds.values()
+        requests = sum(feed.requests for feed in feeds)
+        unmodified = sum(feed.not_modified for feed in feeds)
+        return {
+            "since": tally.since,
+            "requests": requests,
+            "not_modified": unmodified,
+            "not_modified_share": round(unmodified / requests, 3) if requests else None,
+            "bytes": sum(feed.sent for feed in feeds),
+        }
+
+
+def told(outcome: Outcome, feeds: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what became of a pass as JSON values; with ``feeds`` only what concerns these."""
+    report = outcome.report
+    if report is None:
+        return {"error": outcome.refusal, "hint": outcome.hint}
+    known = {spec.key for spec in report.feeds}
+    unknown = [key for key in feeds if key not in known]
+    if unknown:
+        return {"error": f"there is no feed {unknown[0]!r}", "hint": f"the feeds are: {', '.join(sorted(known)[:20])}"}
+    changed = [each for each in report.published if each.changed and (not feeds or each.feed in feeds)]
+    return {
+        **_pass(outcome),
+        "feeds_changed": [key for key in story.feeds_changed(report) if not feeds or key in feeds],
+        "files": [{"path": each.path, "feed": each.feed, "format": each.format, "bytes": each.size} for each in changed],
+        "posts": _posts(report),
+        "withheld": list(report.withheld),
+        "problems": [output.problem_json(problem) for problem in report.problems],
+        "errors": report.errors,
+        "next_change": _next(report),
+        "text": story.told(outcome),
+    }
+
+
+def _pass(outcome: Outcome) -> dict[str, Any]:
+    report = outcome.report
+    return {
+        "number": outcome.number,
+        "reasons": list(outcome.wanted.reasons),
+        "at": outcome.began,
+        "seconds": round(outcome.took, 4),
+        "refusal": outcome.refusal or None,
+        **(
+            {}
+            if report is None
+            else {
+                "stages": {name: round(took, 4) for name, took in report.stages.items()},
+                "feeds_changed": story.feeds_changed(report),
+                "files_written": sum(each.changed for each in report.published),
+                "read": report.read,
+                "rendered": report.rendered,
+            }
+        ),
+    }
+
+
+def _posts(report: Report) -> dict[str, Any]:
+    held = {reason.value: count for reason, count in report.held.items() if count}
+    return {"files": report.posts, "published": report.live, "refused": report.refused, "held": held}
+
+
+def _next(report: Report | None) -> dict[str, Any] | None:
+    if report is None or report.due is None:
+        return None
+    first = report.coming[0] if report.coming else None
+    about = {} if first is None else {"path": first.path, "title": first.title, "what": first.what.value}
+    return {"at": report.due, **about}
+
+
+def _unwritable(state: Path) -> str | None:
+    """Try to write to the state directory; return why that cannot be."""
+    probe = state / ".probe"
+    try:
+        probe.write_text(datetime.now(UTC).isoformat(), encoding="ascii")
+        probe.unlink()
+    except OSError as error:
+        return f"the state directory cannot be written: {error.strerror}"
+    return None

@@ -1,0 +1,355 @@
+"""When things happen: what changes, what is due, what is asked for, and what comes again and again; each makes a pass.
+
+::
+
+    watch ── Changes ─┐
+    timetable ────────┼─ Wanted ─→ passes ─→ Report ─→ shown (web) ─→ the next due instant
+    signals, control ─┘                        └─→ one line in the log
+
+The daemon knows no web and no database: the command line gives it what builds, what shows, what else runs beside it
+(``Service``), and what is done now and then (``Errand``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+import unicodedata
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from feedservice.config import Loaded
+from feedservice.config.sections import delay, seconds
+from feedservice.errors import ConfigError, FeedserviceError, RefusedError
+from feedservice.model import Problem
+from feedservice.service import story
+from feedservice.service.collect import content_directory
+from feedservice.service.notify import Manager
+from feedservice.service.passes import Outcome, Passes, Wanted
+from feedservice.service.report import Report
+from feedservice.service.settling import Patience
+from feedservice.service.timetable import Timetable
+from feedservice.service.watch import Area, Changes, Watcher, git_at_work
+
+_SECOND = 1.0
+_LATE = 5.0
+"""Seconds after its time from which something that is due counts as late."""
+_FIXED = ("output", "state", "serve.host", "serve.port", "serve.socket", "serve.memory", "serve.connections")
+"""Settings that a running service cannot change."""
+
+logger = logging.getLogger("feedservice")
+
+
+class Service(Protocol):
+    """What runs as long as the daemon does: the server, the control socket, the delivery of announcements."""
+
+    async def start(self) -> None:
+        """Begin. Raises ``RefusedError`` when that cannot be: then the daemon ends."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what was begun, and end."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """Something that is done now and then, in a thread."""
+
+    name: str
+    every: float
+    """Seconds."""
+    do: Callable[[], Iterable[Problem]]
+    """Returns what it found to be wrong. Raises ``FeedserviceError`` when it could not be done."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the command line brings together for the daemon."""
+
+    load: Callable[[], Loaded]
+    """Reads the configuration anew. Raises ``ConfigError``."""
+    make: Callable[[Loaded, Wanted, datetime], Report]
+    """Makes a pass and shows what it published; called in a thread. Raises ``FeedserviceError``."""
+    changed: Callable[[Loaded], None]
+    """Takes in another configuration; called in the event loop, before the pass that follows it."""
+    errands: Sequence[Errand] = ()
+    alive: Manager
+
+
+class Daemon:
+    """The service. Made and run in one event loop."""
+
+    def __init__(self, loaded: Loaded, work: Work, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """``clock`` returns aware instants in UTC."""
+        self.loaded = loaded
+        self.clock = clock
+        self.began = clock()
+        self.ready = False
+        self.last: Outcome | None = None
+        """The last pass, good or bad."""
+        self.report: Report | None = None
+        """Of the last pass that could do its work."""
+        self.refused: tuple[Problem, ...] = ()
+        """What is wrong with the configuration that lies in the file, while an older one is in force."""
+        self.failures = 0
+        self.timetable = Timetable()
+        self.passes = Passes(self._make, clock=clock, done=self._done)
+        self.changes = Changes(_patience(loaded), busy=git_at_work(content_directory(loaded)))
+        self.watcher: Watcher | None = None
+        self.services: list[Service] = []
+        """Further long-running tasks: started in order before the first pass, stopped in reverse order after the last."""
+        self._work = work
+        self._told = ""
+        self._beaten = time.monotonic()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do the work until ``stopping`` is set. Raises ``RefusedError`` when it cannot be begun."""
+        tasks: list[asyncio.Task[None]] = []
+        async with contextlib.AsyncExitStack() as started:
+            started.callback(self.passes.close)
+            started.push_async_callback(_ended, tasks)
+            for service in self.services:
+                await service.start()
+                started.push_async_callback(service.stop)
+            self.timetable.start()
+            started.callback(self.timetable.stop)
+            tasks += [asyncio.ensure_future(self.passes.run()), asyncio.ensure_future(self._second_hand())]
+            await self._begin()
+            tasks.append(asyncio.ensure_future(self._read_changes()))
+            started.push_async_callback(self._deaf)
+            await stopping.wait()
+            self._work.alive.stopping()
+            logger.info("stopping")
+            self.ready = False
+
+    async def _begin(self) -> None:
+        """Listen before the first look: what changes during it is noticed."""
+        await self._watch()
+        first = await self.passes.ask(Wanted(reasons=("start",)))
+        if first.report is None:
+            await self._deaf()
+            raise RefusedError(first.refusal, first.hint)
+        self._keep_time()
+        self.ready = True
+        self._work.alive.ready(story.status(first.report))
+
+    # What is asked for
+
+    def ask(self, wanted: Wanted) -> asyncio.Future[Outcome]:
+        """Have a pass made that begins from now on."""
+        return self.passes.ask(wanted)
+
+    async def reload(self) -> tuple[Problem, ...]:
+        """Read the configuration anew and put it in force, and make a pass; return what stands against it.
+
+        With a mistake in it, the previous one stays in force.
+        """
+        self._work.alive.reloading()
+        try:
+            loaded = await asyncio.to_thread(self._work.load)
+        except ConfigError as error:
+            self.refused = error.problems
+            _log(error.problems)
+            logger.warning("the configuration has mistakes: the previous one stays in force")
+            self._say_ready()
+            return error.problems
+        self.refused = ()
+        before, self.loaded = self.loaded, loaded
+        fixed = _fixed(before, loaded)
+        if fixed:
+            logger.warning("%s: in force after `feedservice restart`", ", ".join(fixed))
+        if before.config != loaded.config:
+            logger.info("the configuration changed")
+            self._work.changed(loaded)
+            self.changes.patience = _patience(loaded)
+            self._keep_time()
+            await self._watch()
+        await self.passes.ask(Wanted(reasons=("configuration",)))
+        self._say_ready()
+        return ()
+
+    def _say_ready(self) -> None:
+        if self.report is not None:
+            self._work.alive.ready(story.status(self.report))
+
+    # Passes
+
+    def _make(self, wanted: Wanted, now: datetime) -> Report:
+        return self._work.make(self.loaded, wanted, now)
+
+    def _done(self, outcome: Outcome) -> None:
+        before, self.last = self.report, outcome
+        if outcome.report is None:
+            self.failures += 1
+            # The same reason every minute would bury everything else.
+            if outcome.refusal != self._told:
+                logger.error(
+                    "nothing was done: %s%s",
+                    outcome.refusal,
+                    f" ({outcome.hint})" if outcome.hint else "",
+                    extra=story.of(outcome),
+                )
+            self._told = outcome.refusal
+            return
+        self._told = ""
+        self.report = outcome.report
+        for problem in story.new(before, outcome.report):
+            logger.log(story.level(problem), "%s", story.line(problem), extra=story.fields_of(problem))
+        logger.log(
+            logging.INFO if story.tells(outcome, before) else logging.DEBUG, "%s", story.told(outcome), extra=story.of(outcome)
+        )
+        self.timetable.at("due", outcome.report.due, self._due)
+        if self.ready:
+            self._work.alive.tell(STATUS=story.status(outcome.report))
+
+    # Time
+
+    def _keep_time(self) -> None:
+        self.timetable.every("rescan", seconds(self.loaded.config.schedule.rescan), self._rescan)
+        for errand in self._work.errands:
+            if self.timetable.when(errand.name) is None:
+                self.timetable.every(errand.name, errand.every, _errand(errand))
+
+    async def _due(self) -> None:
+        await self.passes.ask(Wanted(reasons=("due",), paths=frozenset()))
+
+    async def _rescan(self) -> None:
+        if self.watcher is not None:
+            await asyncio.to_thread(self.watcher.look)
+        if await asyncio.to_thread(self._config_differs):
+            await self.reload()
+            return
+        await self.passes.ask(Wanted(reasons=("rescan",)))
+
+    async def _second_hand(self) -> None:
+        """Once a second: notice that the time was set, and say that we live."""
+        watchdog = self._work.alive.watchdog
+        while True:
+            self._beaten = time.monotonic()
+            moved = self.timetable.look()
+            if moved:
+                logger.warning("the time moved by %+.1f s: it was set, or the machine slept", moved)
+                self.passes.ask(Wanted(reasons=("time",)))
+            if watchdog is not None:
+                self._work.alive.alive()
+            await asyncio.sleep(_SECOND if watchdog is None else min(_SECOND, watchdog / 3))
+
+    def late(self) -> str | None:
+        """Return what is not on time; None when everything is."""
+        if time.monotonic() - self._beaten > _LATE:
+            return "the service does not keep its second"
+        due = self.timetable.when("due")
+        if due is not None and self.passes.idle and (self.clock() - due).total_seconds() > _LATE:
+            return f"a change was due at {due:%Y-%m-%dT%H:%M:%SZ}"
+        return None
+
+    # Changes of files
+
+    async def _watch(self) -> None:
+        """Listen to the area that the configuration names."""
+        area = _area(self.loaded)
+        wanted = self.loaded.config.schedule.watch != "off"
+        if self.watcher is not None and self.watcher.area == area and wanted:
+            return
+        await self._deaf()
+        if not wanted:
+            logger.info("schedule.watch is off: %s is looked through every %s", area.content, self.loaded.config.schedule.rescan)
+            return
+        loop = asyncio.get_running_loop()
+
+        def hear(paths: Iterable[str]) -> None:
+            loop.call_soon_threadsafe(self.changes.hear, paths)
+
+        self.watcher = Watcher(area, hear)
+        await asyncio.to_thread(self.watcher.start)
+
+    async def _deaf(self) -> None:
+        if self.watcher is not None:
+            await asyncio.to_thread(self.watcher.stop)
+            self.watcher = None
+
+    async def _read_changes(self) -> None:
+        async for paths in self.changes.settled():
+            watcher: Watcher | None = self.watcher
+            if watcher is not None and await asyncio.to_thread(watcher.look):
+                # Between the old directory and the new one anything may have happened.
+                self.passes.ask(Wanted(reasons=("content",)))
+                continue
+            ours = {str(self.loaded.path), str(self.loaded.path.resolve())}
+            ours_changed = not ours.isdisjoint(paths)
+            if ours_changed and await asyncio.to_thread(self._config_differs):
+                await self.reload()
+            content = paths - ours
+            if content:
+                below = await asyncio.to_thread(_below, content_directory(self.loaded), content)
+                self.passes.ask(Wanted(reasons=("content",), paths=below))
+
+    def _config_differs(self) -> bool:
+        try:
+            return self._work.load().config != self.loaded.config
+        except ConfigError as error:
+            # One that is told already is no news.
+            return error.problems != self.refused
+
+
+def _below(folder: Path, paths: Iterable[str]) -> frozenset[str] | None:
+    """Return files below a directory as posts name them; None when one of them may have been, or be, a directory."""
+    found: set[str] = set()
+    for each in map(Path, paths):
+        if not each.is_file() or not each.is_relative_to(folder):
+            return None
+        found.add(unicodedata.normalize("NFC", each.relative_to(folder).as_posix()))
+    return frozenset(found)
+
+
+def _area(loaded: Loaded) -> Area:
+    root, config = loaded.root, loaded.config
+    outside = ((root / config.output).resolve(), (root / config.state).resolve())
+    return Area(content=content_directory(loaded), config=loaded.path, outside=outside)
+
+
+def _patience(loaded: Loaded) -> Patience:
+    return Patience(hold=delay(loaded.config.schedule.settle))
+
+
+def _fixed(before: Loaded, after: Loaded) -> list[str]:
+    """Name the settings that changed and stay as they were until the next start."""
+
+    def value(loaded: Loaded, name: str) -> object:
+        found: object = loaded.config
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found
+
+    return [name for name in _FIXED if value(before, name) != value(after, name)]
+
+
+def _errand(errand: Errand) -> Callable[[], Coroutine[None, None, None]]:
+    async def go() -> None:
+        try:
+            problems = await asyncio.to_thread(lambda: list(errand.do()))
+        except FeedserviceError as error:
+            logger.error("%s: %s", errand.name, error)  # noqa: TRY400  -- an expected failure; there is nothing in a traceback
+            return
+        _log(problems)
+
+    return go
+
+
+def _log(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        logger.log(story.level(problem), "%s", story.line(problem), extra=story.fields_of(problem))
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result

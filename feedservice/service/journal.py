@@ -1,0 +1,124 @@
+"""The log: lines for people on a terminal, JSON for programs everywhere else.
+
+Whoever logs says it in words, and gives programs the same as values: ``logger.info("…", extra=fields(took=0.04))``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, TextIO
+
+FIELDS = "fields"
+LARGEST = 5_000_000
+"""Bytes of a log file; then another is begun."""
+
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+_PLAIN = "\x1b[0m"
+
+
+def fields(**values: object) -> dict[str, Mapping[str, object]]:
+    """Return values for programs, to be given as ``extra``."""
+    return {FIELDS: values}
+
+
+class Json(logging.Formatter):
+    """One object a line: time (UTC), level, message, where it comes from, and the values."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "logger": record.name,
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class Human(logging.Formatter):
+    """Time of day, level when it matters, message."""
+
+    def __init__(self, *, colour: bool) -> None:
+        """``colour``: the reader is a terminal."""
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and a traceback below it."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        text = told(at, record.levelname.lower(), record.getMessage(), colour=self._colour)
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def told(at: str, level: str, message: str, *, colour: bool) -> str:
+    """Return a line for people."""
+    if level in {"info", "debug"}:
+        return f"{at} {message}"
+    word = f"{_COLOURS.get(level, '')}{level}{_PLAIN}" if colour else level
+    return f"{at} {word}: {message}"
+
+
+def readable(line: str, *, colour: bool) -> str:
+    """Return a line of a JSON log as people read it; one that is no JSON, such as a crash's, as it is."""
+    try:
+        read: dict[str, Any] = json.loads(line)
+        at = datetime.fromisoformat(read["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        text = told(at, str(read["level"]), str(read["message"]), colour=colour)
+    except (ValueError, KeyError, TypeError):
+        return line
+    return f"{text}\n{read['traceback']}" if "traceback" in read else text
+
+
+class _Rotating(RotatingFileHandler):
+    """A log file that also takes what is written to the error stream without asking: the interpreter's own last words."""
+
+    def _open(self) -> Any:
+        stream = super()._open()
+        os.dup2(stream.fileno(), sys.stderr.fileno())
+        return stream
+
+
+def configure(*, file: Path | None, kept: int, stream: TextIO = sys.stderr, level: int = logging.INFO) -> logging.Handler:
+    """Send every log of the process to ``file`` (JSON, ``kept`` older ones beside it) or to ``stream``; return the handler.
+
+    Raises ``OSError`` when the file cannot be written.
+    """
+    handler: logging.Handler
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = _Rotating(file, maxBytes=LARGEST, backupCount=kept, encoding="utf-8")
+        file.chmod(0o600)
+        handler.setFormatter(Json())
+    else:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(Human(colour=True) if stream.isatty() else Json())
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    # What they say of every job, and of every event, is in our own lines.
+    for loud in ("apscheduler", "watchfiles"):
+        logging.getLogger(loud).setLevel(logging.ERROR)
+    return handler
+
+
+def last_lines(file: Path, count: int) -> Iterator[str]:
+    """Yield the last lines of a file, of the older one beside it too when there are not enough; nothing when there is none."""
+    lines: list[str] = []
+    for each in (file, file.with_name(file.name + ".1")):
+        if len(lines) >= count or not each.is_file():
+            break
+        older = each.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = older[-(count - len(lines)) :] + lines if count > len(lines) else lines
+    yield from lines

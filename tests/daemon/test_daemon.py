@@ -1,0 +1,272 @@
+"""The service as a person meets it: files are saved, time passes, things go wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.conftest import CONFIG, Site, post, wait_for
+
+T = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
+"""2026-03-01 09:00 in Tokyo."""
+
+
+# Files
+
+
+def test_what_is_saved_is_served(site: Site) -> None:
+    site.start()
+    assert site.titles() == ["First"]
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+    site.write("second.md", post("Changed", "2025-01-06"))
+    site.serves("Changed", "First")
+
+
+def test_a_post_that_is_renamed_moved_in_moved_out_or_deleted(site: Site, tmp_path: Path) -> None:
+    site.start()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.md").write_text(post("A", "2025-01-07"), "utf-8")
+    (tmp_path / "elsewhere" / "b.md").write_text(post("B", "2025-01-08"), "utf-8")
+    (tmp_path / "elsewhere").rename(site.content / "deep")
+    site.serves("B", "A", "First")
+    (site.content / "deep" / "b.md").rename(site.content / "deep" / "c.md")
+    site.write("deep/c.md", post("C", "2025-01-08"))
+    site.serves("C", "A", "First")
+    (site.content / "first.md").unlink()
+    site.serves("C", "A")
+    (site.content / "deep" / "c.md").rename(tmp_path / "c.md")
+    site.serves("A")
+
+
+def test_editors_that_write_twice_rename_and_leave_things_behind(site: Site) -> None:
+    site.start()
+    path = site.content / "second.md"
+    path.write_bytes(b"")
+    (site.content / ".second.md.swp").write_bytes(b"swap")
+    (site.content / "4913").write_bytes(b"")
+    (site.content / "4913").unlink()
+    path.write_text(post("Second", "2025-01-06"), "utf-8")
+    site.serves("Second", "First")
+    temporary = site.content / "second.md.tmp"
+    temporary.write_text(post("Third", "2025-01-06"), "utf-8")
+    temporary.replace(path)
+    site.serves("Third", "First")
+    shutil.copy(path, site.content / "second.md~")
+    (site.content / "second.md~").unlink()
+    assert site.titles() == ["Third", "First"]
+    assert not [line for line in site.lines() if line["level"] == "error"]
+
+
+def test_a_bad_post_is_named_once_and_its_last_good_neighbours_stay(site: Site) -> None:
+    site.start()
+    site.write("bad.md", "---\ntitle: Foo: bar\ndate: 2025-01-09\n---\nText.\n")
+    assert site.logged(r"^bad\.md:2:\d+: .*\[yaml\.needs-quotes\]$")["level"] == "error"
+    assert site.titles() == ["First"]
+    site.write("bad.md", post("Good", "2025-01-09"))
+    site.serves("Good", "First")
+    assert len([line for line in site.lines() if "yaml.needs-quotes" in line["message"]]) == 1
+
+
+def test_a_checkout_of_3000_files_is_one_pass(site: Site) -> None:
+    def git(*arguments: str) -> None:
+        quiet = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+        subprocess.run([*quiet, *arguments], cwd=site.root, check=True, capture_output=True)
+
+    site.root.joinpath(".gitignore").write_text("/public/\n/.feedservice/\n/log\n/config.yaml\n", "utf-8")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "one")
+    git("checkout", "-b", "many")
+    for number in range(3000):
+        site.write(f"{number % 30}/{number}.md", post(f"Post {number}", f"20{number % 20:02}-02-{number % 28 + 1:02}"))
+    git("add", ".")
+    git("commit", "-m", "many")
+    git("checkout", "main")
+    site.start()
+    before = len(site.passes())
+    git("checkout", "many")
+    wait_for(lambda: (site.ask("status")["posts"] or {})["files"] == 3001)
+    site.ask("rebuild", wait=True)
+    assert [line["posts"] for line in site.passes()[before:]] == [3001, 3001], site.log()
+
+
+def test_a_content_directory_that_is_gone_keeps_the_feeds_and_is_heard_again(site: Site) -> None:
+    site.start()
+    site.content.rename(site.root / "away")
+    site.logged("there is no content directory")
+    assert site.titles() == ["First"]
+    (site.root / "away").rename(site.content)
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+    site.write("third.md", post("Third", "2025-01-07"))
+    site.serves("Third", "Second", "First")
+
+
+def test_without_events_the_look_at_intervals_finds_everything(site: Site) -> None:
+    site.config.write_text(CONFIG + "schedule: {watch: 'off', rescan: 1s}\n", "utf-8")
+    site.start()
+    assert site.ask("status")["watching"] is False
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+    site.config.write_text(CONFIG.replace("紙と活字", "New") + "schedule: {watch: 'off', rescan: 1s}\n", "utf-8")
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "New")
+
+
+# Time
+
+
+def test_a_scheduled_post_appears_at_its_second_and_not_before(site: Site) -> None:
+    site.write("soon.md", post("Soon", "2026-03-01 09:00"))
+    site.start(clock=T - timedelta(seconds=3))
+    assert site.titles() == ["First"]
+    due = site.ask("status")["next_change"]
+    assert (due["at"], due["title"], due["what"]) == ("2026-03-01T00:00:00Z", "Soon", "publish")
+    site.serves("Soon", "First")
+    line = next(line for line in site.passes() if "due" in line["reasons"])
+    at = datetime.fromisoformat(line["time"])
+    # The line is written after the pass: that it began within a second is what the instant of the pass says.
+    assert at >= T
+    began = datetime.fromisoformat(site.ask("status")["last_pass"]["at"])
+    assert T <= began < T + timedelta(seconds=1)
+
+
+def test_a_post_expires_at_its_second(site: Site) -> None:
+    site.write("short.md", post("Short", "2025-02-01", expires="2026-03-01 09:00"))
+    site.start(clock=T - timedelta(seconds=2))
+    assert site.titles() == ["Short", "First"]
+    site.serves("First")
+    assert any("due" in line["reasons"] for line in site.passes())
+
+
+def test_a_machine_that_slept_catches_up_once(site: Site) -> None:
+    for hour in (9, 10, 11):
+        site.write(f"{hour}.md", post(f"At {hour}", f"2026-03-01 {hour:02}:00"))
+    site.start(clock=T - timedelta(hours=1))
+    assert site.titles() == ["First"]
+    site.set_clock(T + timedelta(hours=1, minutes=30))
+    site.serves("At 10", "At 9", "First")
+    site.logged("the time moved by")
+    assert site.ask("status")["next_change"]["title"] == "At 11"
+
+
+def test_a_clock_that_goes_back_keeps_the_time_table_alive(site: Site) -> None:
+    site.config.write_text(CONFIG + "schedule: {rescan: 1s, watch: 'off'}\n", "utf-8")
+    site.start(clock=T)
+    site.set_clock(T - timedelta(days=1))
+    site.logged("the time moved by -")
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+
+
+# Configuration and signals
+
+
+def test_a_changed_configuration_is_put_in_force_and_a_broken_one_is_not(site: Site) -> None:
+    site.start()
+    site.config.write_text(CONFIG.replace("紙と活字", "New name"), "utf-8")
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "New name")
+    site.config.write_text(CONFIG.replace("title: 紙と活字", "titel: Broken"), "utf-8")
+    assert "config.yaml:2" in site.logged("config.unknown-key")["message"]
+    site.logged("the previous one stays in force")
+    status = site.ask("status")
+    assert "config.unknown-key" in {problem["rule"] for problem in status["configuration_problems"]}
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+    assert json.loads(site.get("/feeds/all.json")[1])["title"] == "New name"
+    site.config.write_text(CONFIG, "utf-8")
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "紙と活字")
+    assert site.ask("status")["configuration_problems"] == []
+
+
+def test_what_cannot_be_changed_while_it_runs_is_said(site: Site) -> None:
+    site.start()
+    site.config.write_text(CONFIG + "output: elsewhere\n", "utf-8")
+    assert "output" in site.logged("in force after `feedservice restart`")["message"]
+
+
+def test_signals_reload_and_build(site: Site) -> None:
+    site.config.write_text(CONFIG + "schedule: {rescan: 1h, watch: 'off'}\n", "utf-8")
+    site.start()
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.signal(signal.SIGUSR1)
+    site.serves("Second", "First")
+    site.config.write_text(CONFIG.replace("紙と活字", "New") + "schedule: {rescan: 1h, watch: 'off'}\n", "utf-8")
+    site.signal(signal.SIGHUP)
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "New")
+
+
+# Ends and beginnings
+
+
+def test_it_stops_when_it_is_told_and_leaves_nothing_open(site: Site) -> None:
+    site.start()
+    assert site.stop() == 0
+    assert not (site.state / "control.sock").exists()
+    site.start()
+    assert site.titles() == ["First"]
+
+
+def test_a_stop_during_a_pass_finishes_it(site: Site) -> None:
+    for number in range(400):
+        site.write(f"{number}.md", post(f"Post {number}", f"20{number % 20:02}-02-{number % 28 + 1:02}"))
+    site.start()
+    site.ask("rebuild", full=True)
+    assert site.stop() == 0
+    told = [line for line in site.passes() if "rebuild" in line["reasons"]]
+    assert len(told) == 1, site.log()
+
+
+def test_two_services_do_not_run_in_one_state_directory(site: Site) -> None:
+    site.start()
+    other = Site(root=site.root, log_name="other")
+    other.start(wait=False)
+    assert other.process is not None
+    assert other.process.wait(60) == 4
+    assert site.process is not None
+    assert f"refused: process {site.process.pid} builds here since" in other.log()
+    assert site.titles() == ["First"]
+
+
+def test_after_kill_9_the_next_one_starts(site: Site) -> None:
+    site.start()
+    assert site.stop(signal.SIGKILL) == -signal.SIGKILL
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.start()
+    assert site.titles() == ["Second", "First"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "arguments", "said"),
+    [
+        ("state: " + "long/" * 30 + "\n", (), "the path of the control socket is too long"),
+        ("", ("--host", "192.0.2.1"), "192.0.2.1:0 is no address of this machine"),
+        ("content: {directory: nowhere}\n", (), "there is no content directory"),
+    ],
+)
+def test_what_stands_against_a_start_is_said_plainly(site: Site, extra: str, arguments: tuple[str, ...], said: str) -> None:
+    site.config.write_text(CONFIG + extra, "utf-8")
+    site.start(*arguments, wait=False)
+    assert site.process is not None
+    assert site.process.wait(60) == 4
+    assert said in site.log()
+    assert "Traceback" not in site.log()
+
+
+def test_a_taken_port_is_said_plainly(site: Site, tmp_path: Path) -> None:
+    site.start()
+    port = site.url.rpartition(":")[2]
+    other = Site(root=tmp_path / "other")
+    other.root.mkdir()
+    other.config.write_text(CONFIG, "utf-8")
+    other.write("a.md", post("A"))
+    other.start("--port", port, wait=False)
+    assert other.process is not None
+    assert other.process.wait(60) == 4
+    assert f"another program listens on 127.0.0.1:{port}" in other.log()
