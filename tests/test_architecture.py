@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "dates": NOUNS,
     "config": PURE,
     "posts": (*PURE, "config", "config.schema"),
-    "feeds": (*PURE, "config", "config.schema"),
+    # The guard reads its limits from its own section.
+    "feeds": (*PURE, "config", "config.schema", "config.guard", "config.sections"),
     "push": (*PURE, "config", "config.schema", "config.announce", "config.sections"),
     "store": (*PURE, "config", "config.schema"),
     "service": ("__init__", *SETTINGS, *WINGS, "store", "store.outbox"),

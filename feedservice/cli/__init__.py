@@ -23,6 +23,8 @@ VERBS = {
     "build": ("feedservice.cli.build", "Write the feeds."),
     "check": ("feedservice.cli.build", "Show every problem of configuration, posts and feeds."),
     "render": ("feedservice.cli.build", "Print one feed as it would be now."),
+    "release": ("feedservice.cli.guard", "Let held feeds go out."),
+    "reject": ("feedservice.cli.guard", "Leave out what held feeds would show as new."),
     "run": ("feedservice.cli.run", "Build the feeds and serve them."),
     "readers": ("feedservice.cli.readers", "Show who reads the feeds."),
     "init": ("feedservice.cli.setup", "Write a commented config.yaml."),

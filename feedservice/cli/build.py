@@ -70,7 +70,7 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     """Write the feeds.
 
     Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
-    published, and the exit code is 1.
+    published, and the exit code is 1. A feed that the guard holds stays as it was (feedservice release, reject).
     """
     loaded = _loaded(ctx, own_config)
     now = _now(loaded, as_of)
@@ -84,7 +84,8 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
         for line in _summary(report, target, loaded, strict=strict):
             click.echo(line)
     if report.errors:
-        ctx.exit(4 if strict else 1)
+        nothing = report.guarded and not any(each.changed for each in report.published)
+        ctx.exit(4 if strict or nothing else 1)
 
 
 @click.command()
@@ -147,7 +148,7 @@ def _summary(report: Report, target: Path, loaded: Loaded, *, strict: bool) -> l
     )
     lines.append(f"{output.counted(len(report.feeds), 'feed')} in {target}: {told}")
     if report.withheld:
-        lines.append(f"Kept as they were, because the new ones have errors: {', '.join(report.withheld)}")
+        lines.append(f"Kept as they were, because the new ones have errors or are held: {', '.join(report.withheld)}")
     if report.due is not None:
         zone = loaded.config.site.timezone
         lines.append(f"Next change by itself: {dates.rfc3339(report.due, zone)} ({zone})")
@@ -178,6 +179,7 @@ def report_json(report: Report) -> dict[str, object]:
             for each in report.published
         ],
         "withheld": list(report.withheld),
+        "guarded": [{"feed": each.feed, "since": each.since, "reasons": list(each.reasons)} for each in report.guarded],
         "problems": [output.problem_json(problem) for problem in report.problems],
         "seconds": {name: round(took, 3) for name, took in report.stages.items()},
     }

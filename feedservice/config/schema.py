@@ -15,8 +15,9 @@ from pydantic import BeforeValidator, Field
 from feedservice.config import constraints, vocabulary
 from feedservice.config.announce import Announce
 from feedservice.config.constraints import Fault
+from feedservice.config.guard import Guard
 from feedservice.config.schedule import Hooks, Schedule
-from feedservice.config.sections import URI, Section, Size, Texts, WebUrl, Words, must, one_or_many
+from feedservice.config.sections import URI, Duration, Section, Size, Texts, WebUrl, Words, must, one_or_many
 from feedservice.config.serve import Serve
 
 Scalar = str | bool | int | float | None
@@ -257,6 +258,8 @@ class Feeds(Section):
     """Entries in a feed."""
     content: Literal["full", "summary"] = "full"
     """Full text or summaries."""
+    late: Duration = "7d"
+    """How long a post is shown that came so late, or with so many others, that the window had no room for it."""
     max_bytes: Size = 2 * 1024**2
     """Budget of a document: a longer one gets fewer entries, never shorter ones. Readers refuse more than 1 to 3 MB."""
     paths: PathPattern | dict[Kind, PathPattern | dict[Format, PathPattern]] = "{key}.{format}"
@@ -328,6 +331,8 @@ class Config(Section):
     """Who may tell the service of changes."""
     announce: Announce = Field(default_factory=Announce)
     """Who is told."""
+    guard: Guard = Field(default_factory=Guard)
+    """When a feed is held back until somebody has looked."""
 
 
 Presentation.model_rebuild()

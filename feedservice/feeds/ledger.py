@@ -70,6 +70,8 @@ class Identified:
     """Id → the date that its author gives it."""
     arrived: frozenset[str]
     """Ids of the posts that were never seen before."""
+    doubtful: Mapping[str, str]
+    """Id of a new post → path of a post that is gone and that it resembles, not enough to be sure."""
     problems: tuple[Problem, ...]
 
 
@@ -99,6 +101,7 @@ def identify(
         rows={row.id: row for row in work.assigned.values()},
         dates={work.assigned[post.path].id: post.published for post in work.posts if post.path in work.assigned},
         arrived=frozenset(work.arrived),
+        doubtful={work.assigned[path].id: row.path for path, row in work.doubtful.items() if path in work.assigned},
         problems=tuple(work.problems),
     )
 
@@ -110,13 +113,22 @@ def settle(
     *,
     now: datetime,
     broken: Collection[str] = (),
+    held: Collection[str] = (),
 ) -> tuple[Row, ...]:
-    """Return the rows that a pass changes or adds. ``out`` are the ids of the posts that are in the feeds now."""
+    """Return the rows that a pass changes or adds.
+
+    ``out`` are the ids of the posts that are in the feeds now, ``held`` those whose feeds stayed as they were: what readers know
+    of them is what they knew before.
+    """
     unusable = frozenset(broken)
     changed: list[Row] = []
     for each in identified.named:
         before = identified.rows[each.id]
         after = _seen(before, each, identified.dates[each.id], out=each.id in out, now=now)
+        if each.id in held and (before.out, before.updated) != (after.out, after.updated):
+            after = dataclasses.replace(
+                after, out=before.out, published=before.published, updated=before.updated, withdrawn=before.withdrawn
+            )
         if after is not before or each.id in identified.arrived:
             changed.append(after)
     for row in rows:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from feedservice import globs
 from feedservice.config.schema import Config, QueryFeed, Rule, Scalar
+from feedservice.feeds.difference import Served
 from feedservice.feeds.identity import Named
 from feedservice.model import FeedKind, FeedSpec, Post
 from feedservice.taxonomy import fold_key, identity
@@ -96,6 +97,56 @@ def select(
             if (whole or len(window) < spec.window) and (post.feeds is None or spec.key in post.feeds):
                 window.append(each)
     return {key: tuple(window) for key, window in chosen.items()}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The entries of a subscription document, newest first."""
+
+    entries: tuple[Named, ...]
+    late: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
+    """Id → since when an entry is among them that there was no room for."""
+
+
+def window(
+    members: Sequence[Named],
+    size: int,
+    served: Served | None,
+    out: Callable[[str], datetime | None],
+    *,
+    now: datetime,
+    stay: timedelta,
+) -> Window:
+    """Return what a feed shows of its ``members`` (newest first): the newest ``size``, what came late, and no old news.
+
+    ``served`` is what its readers have, ``out`` tells when a post was first out anywhere (None: not before this pass).
+
+    - A post that comes late, or with many others, stands behind ``size`` newer ones before anybody saw it. It is
+      shown all the same, where its date puts it, for as long as ``stay``; of these too at most ``size``.
+    - When an entry is withdrawn, no older one comes back in its place: readers that never had it would take it for a new
+      one. The window fills again from its newest end.
+    """
+    base = list(members[:size])
+    if served is None:
+        return Window(entries=tuple(base))
+    had = {each.id for each in served.entries}
+
+    def known(entry_id: str) -> bool:
+        """Tell whether a post was out when the feed last went out."""
+        since = out(entry_id)
+        return since is not None and since <= served.at
+
+    if had and size <= served.window:
+        while base and base[-1].id not in had and known(base[-1].id):
+            base.pop()
+    late: dict[str, datetime] = {}
+    behind: list[Named] = []
+    for each in members[size:] if stay else ():
+        since = served.late.get(each.id) if each.id in had else None if known(each.id) else now
+        if since is not None and now - since < stay and len(behind) < size:
+            late[each.id] = since
+            behind.append(each)
+    return Window(entries=(*base, *behind), late=late)
 
 
 def category_aliases(config: Config) -> dict[str, str]:

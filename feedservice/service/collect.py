@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from feedservice.config import Loaded
 from feedservice.config.dialects import detect_dialect
 from feedservice.config.schema import Config, Rule
+from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
 from feedservice.feeds import identity, ledger, selection, specs
+from feedservice.feeds.difference import Served
 from feedservice.feeds.identity import Named
 from feedservice.feeds.ledger import Identified, Row
-from feedservice.feeds.selection import Live
+from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
-from feedservice.model import Problem
+from feedservice.model import FeedSpec, Problem
 from feedservice.posts.parse import Context, Parsed, kept_keys
 from feedservice.service import scan, workers
 from feedservice.service.scan import Found
@@ -49,7 +51,9 @@ class Collected:
     members: Mapping[str, tuple[Named, ...]]
     """Feed key → all its entries, newest first."""
     windows: Mapping[str, tuple[Named, ...]]
-    """Feed key → those that its subscription document has room for."""
+    """Feed key → those that its subscription document shows."""
+    late: Mapping[str, Mapping[str, datetime]]
+    """Feed key → id → since when an entry is shown that there was no room for."""
     refers: frozenset[str]
     """Paths of posts that may link to other posts by their files."""
     first_seen: Mapping[str, datetime]
@@ -89,8 +93,12 @@ def collect(
     first_seen: Mapping[str, datetime],
     progress: Progress,
     rows: Sequence[Row] = (),
+    served: Mapping[str, Served] | None = None,
+    rejected: Mapping[str, frozenset[str]] | None = None,
 ) -> Collected:
-    """Read the content directory and decide what every feed holds at ``now``; ``rows`` are the ledger.
+    """Read the content directory and decide what every feed holds at ``now``.
+
+    ``rows`` are the ledger, ``served`` what readers have of each feed, ``rejected`` ids that a feed does not show.
 
     Raises ``RefusedError`` when there is no content directory.
     """
@@ -130,6 +138,10 @@ def collect(
     plan = specs.plan(config, live.posts)
     problems += plan.problems
     members = selection.select(live.posts, plan.specs, config, whole=True)
+    for key, refused in (rejected or {}).items():
+        if key in members:
+            members[key] = tuple(each for each in members[key] if each.id not in refused)
+    windows = _windows(members, plan.specs, identified, served or {}, now=now, stay=timedelta(seconds=seconds(config.feeds.late)))
     return Collected(
         config=config,
         context=context,
@@ -140,11 +152,30 @@ def collect(
         live=live,
         plan=plan,
         members=members,
-        windows={spec.key: members[spec.key][: spec.window] for spec in plan.specs},
+        windows={key: each.entries for key, each in windows.items()},
+        late={key: each.late for key, each in windows.items() if each.late},
         refers=frozenset(each.path for each in parsed if each.refers),
         first_seen={each.path: undated[each.path] for each in parsed if each.undated},
         problems=tuple(problems),
     )
+
+
+def _windows(
+    members: Mapping[str, tuple[Named, ...]],
+    specs: Sequence[FeedSpec],
+    identified: Identified,
+    served: Mapping[str, Served],
+    *,
+    now: datetime,
+    stay: timedelta,
+) -> dict[str, Window]:
+    def out(entry_id: str) -> datetime | None:
+        return identified.rows[entry_id].out
+
+    return {
+        spec.key: selection.window(members[spec.key], spec.window, served.get(spec.key), out, now=now, stay=stay)
+        for spec in specs
+    }
 
 
 def _parse(files: Sequence[Found], context: Context, pool: Workers, progress: Progress) -> list[Parsed]:

@@ -28,8 +28,9 @@ from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
-from feedservice.service import files, history, ledgerfile, render, workers
+from feedservice.service import files, guarding, history, ledgerfile, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
+from feedservice.service.gate import Gate, keep
 from feedservice.service.history import Remembered
 from feedservice.service.output import Output
 from feedservice.service.report import Report, coming
@@ -67,17 +68,27 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
     first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
     ids_file = ledgerfile.place(loaded)
     known = ledgerfile.recall(ids_file)
+    state = loaded.root / config.state
+    gate = Gate(state, now=now, served=guarding.served(state), decisions=guarding.decisions(state))
     with Workers(_processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
-        collected = collect(loaded, now=now, pool=pool, first_seen=first_seen, progress=progress, rows=known.rows)
+        collected = collect(
+            loaded,
+            now=now,
+            pool=pool,
+            first_seen=first_seen,
+            progress=progress,
+            rows=known.rows,
+            served=gate.served,
+            rejected=gate.decisions.rejected,
+        )
         clock.mark("read")
         problems = [*loaded.problems, *known.problems, *collected.problems]
-        state = loaded.root / config.state
         taken = archives.blocked(collected.plan.specs, base=feeds_base(config)) if config.feeds.archives else {}
         problems += taken.values()
         keys = [spec.key for spec in collected.plan.specs if spec.key not in taken]
         remembered = history.recall(state, keys) if config.feeds.archives else Remembered(histories=None, inputs={})
         try:
-            problems += _feeds(collected, output, pool, progress, withheld, remembered)
+            problems += _feeds(collected, output, pool, progress, withheld, remembered, gate)
             clock.mark("render")
             refused = strict and any(problem.severity is Severity.ERROR for problem in problems)
             if refused:
@@ -90,12 +101,15 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
                     history.remember_members(state, remembered)
                 # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
                 out_now = {each.id for each in collected.live.posts}
-                changed = ledger.settle(known.rows, collected.identified, out_now, now=now, broken=collected.broken)
+                changed = ledger.settle(
+                    known.rows, collected.identified, out_now, now=now, broken=collected.broken, held=gate.held_back()
+                )
                 if changed or known.problems:
                     ledgerfile.write(ids_file, ledger.merged(known.rows, changed))
                 output.commit()
                 if remembered.histories is not None:
                     history.remember_inputs(state, remembered)
+                gate.remember()
         except OSError as error:
             message = f"cannot write {error.filename or out}: {error.strerror}"
             raise RefusedError(message, "check permissions and free space; nothing was changed") from error
@@ -114,11 +128,18 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
         stages=clock.seconds,
         read=len(collected.files),
         coming=coming(collected.named, collected.live.held),
+        guarded=tuple(gate.held.values()),
     )
 
 
 def _feeds(
-    collected: Collected, output: Output, pool: Workers, progress: Progress, withheld: list[str], remembered: Remembered
+    collected: Collected,
+    output: Output,
+    pool: Workers,
+    progress: Progress,
+    withheld: list[str],
+    remembered: Remembered,
+    gate: Gate,
 ) -> list[Problem]:
     """Stage every feed, its aliases and its page, and what lists them; return the problems of making them."""
     config, specs = collected.config, collected.plan.specs
@@ -137,6 +158,14 @@ def _feeds(
     for made in made_feeds:
         problems += made.problems
         broken = {problem.path for problem in made.problems if problem.severity is Severity.ERROR}
+        found = None if broken else gate.look(made, collected)
+        if found is not None:
+            problems.append(found)
+            withheld += made.spec.paths.values()
+            keep(made, config, output, where.previews[made.spec.key] if with_pages else None, remembered)
+            if with_pages:
+                previews.append(Preview(spec=made.spec, updated=None, entries=(), total=gate.count(made.spec.key)))
+            continue
         for document in made.documents:
             if document.path in broken:
                 withheld.append(document.path)

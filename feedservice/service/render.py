@@ -40,6 +40,8 @@ class Made:
     """Entries of the feed."""
     entries: tuple[Entry, ...]
     """The newest ``PREVIEWED`` of them with their text; empty when there are no pages."""
+    window: tuple[Named, ...]
+    """Those that are in the documents, in their order."""
     members: tuple[Named, ...]
     """All entries of the feed, newest first, in this document or not."""
     history: Membership | None
@@ -89,7 +91,9 @@ def make(
         texts = [entry for each in window[:PREVIEWED] if (entry := ready[each.post.path].entry) is not None]
         settings = Settings(config=config, epoch=epoch, stylesheet=stylesheet)
         history = None if histories is None else histories.get(spec.key)
-        yield _feed(spec, collected.members[spec.key], parts, texts=texts, settings=settings, history=history, problems=problems)
+        yield _feed(
+            spec, window, collected.members[spec.key], parts, texts=texts, settings=settings, history=history, problems=problems
+        )
         for each in window:
             uses[each.post.path] -= 1
             if not uses[each.post.path]:
@@ -131,6 +135,7 @@ class Settings:
 
 def _feed(
     spec: FeedSpec,
+    window: Sequence[Named],
     members: Sequence[Named],
     parts: Mapping[str, Sequence[Fragment]],
     *,
@@ -140,7 +145,7 @@ def _feed(
     problems: Sequence[Problem],
 ) -> Made:
     shown = assemble.fitting(parts, settings.config.feeds.max_bytes)
-    window, parts = members[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
+    window, parts = window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
     head, grown = _head(spec, window, members, settings, history)
     documents, found = _documents(head, parts)
     refused: list[Problem] = []
@@ -156,6 +161,7 @@ def _feed(
         if kept and not _errors(left):
             refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
             head, documents, found, members, grown = rest, good, left, others, regrown
+            window = [window[at] for at in kept]
     present = {span.id for span in documents[0].entries}
     return Made(
         spec=spec,
@@ -163,6 +169,7 @@ def _feed(
         documents=documents,
         total=len(documents[0].entries),
         entries=tuple(entry for entry in texts if entry.id in present),
+        window=tuple(window),
         members=tuple(members),
         history=grown,
         problems=(*problems, *refused, *found),

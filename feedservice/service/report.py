@@ -10,6 +10,7 @@ from datetime import datetime
 from feedservice.feeds.identity import Named
 from feedservice.feeds.selection import Reason
 from feedservice.model import FeedSpec, Problem, Published, Severity
+from feedservice.service.guarding import Held
 
 
 class Happening(enum.StrEnum):
@@ -73,6 +74,8 @@ class Report:
     """Documents that subscribers read and that are other than before; no pages, aliases or archives."""
     coming: tuple[Coming, ...] = ()
     """What time will change, the next first."""
+    guarded: tuple[Held, ...] = ()
+    """Feeds that the guard holds: what was there before stays."""
 
     @property
     def errors(self) -> int:

@@ -1,0 +1,171 @@
+"""The blast guard: whether a feed may go out as it is, or a person should look at it first.
+
+What has been sent to readers cannot be called back. A feed that would show them something that hardly anybody means to show (the
+archive again, entries that are only renamed, half of the window gone) is held: the last good one stays, nobody is told, and the
+operator reads what readers would have seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from feedservice.config.guard import Guard
+from feedservice.config.sections import seconds
+from feedservice.feeds.difference import Difference, Shown
+from feedservice.model import Problem, Severity
+
+_NAMED = 3
+"""Titles that a sentence lists."""
+_FEW = 3
+"""Of so few entries, no share says anything."""
+_AHEAD = timedelta(days=1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a feed is held."""
+
+    rule: str
+    """``guard.…``, as in ``docs/problems.md``."""
+    text: str
+    """What readers would see, in words."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the guard says of one feed."""
+
+    difference: Difference
+    reasons: tuple[Reason, ...]
+    """None: the feed goes out."""
+
+    @property
+    def held(self) -> bool:
+        """Tell whether the feed stays as it is."""
+        return bool(self.reasons)
+
+    @property
+    def key(self) -> str:
+        """Return what a decision is about: another difference has another key."""
+        told = self.difference
+        parts = (
+            [each.id for each in told.new],
+            [(one.id, other.id) for one, other in told.renamed],
+            [(each.id, each.updated) for _, each in told.updated],
+            [each.id for each in told.gone],
+            [each.id for each in told.moved],
+        )
+        return hashlib.blake2b(repr((told.feed, parts)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger knows of the entries that would be new."""
+
+    fresh: Collection[str]
+    """Ids of the posts that were first seen since the feed last went out: late, perhaps, and not old."""
+    doubtful: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Id → path of a post that is gone and that it resembles."""
+
+
+def judge(difference: Difference, known: Known, settings: Guard, now: datetime) -> Verdict:
+    """Return whether a feed may go out. One that has no readers yet, because it was never out or was empty, always may."""
+    if not settings.enabled or not difference.held:
+        return Verdict(difference=difference, reasons=())
+    found = [
+        *_emptied(difference, settings),
+        *_flood(difference, settings),
+        *_old(difference, known, settings, now),
+        *_renamed(difference, settings),
+        *_leap(difference, settings, now),
+        *_flip(difference, settings),
+    ]
+    return Verdict(difference=difference, reasons=tuple(found))
+
+
+def problem(verdict: Verdict, path: str, *, since: datetime | None = None) -> Problem:
+    """Return the problem of a feed that is held; ``path`` is that of its first document."""
+    feed = verdict.difference.feed
+    when = f" since {since:%Y-%m-%d %H:%M} UTC" if since is not None else ""
+    told = "; ".join(reason.text for reason in verdict.reasons)
+    return Problem(
+        rule="guard.held",
+        severity=Severity.ERROR,
+        message=f"the feed {feed!r} is held{when}, and the last one stays: {told}",
+        hint=f"if readers should see this: feedservice release {feed}; if not: feedservice reject {feed}, or mend the posts",
+        path=path,
+    )
+
+
+def _emptied(told: Difference, settings: Guard) -> list[Reason]:
+    if not told.shown:
+        return [Reason(rule="guard.empty", text=f"all {told.held} entries would be gone")]
+    if len(told.gone) >= _FEW and len(told.gone) > settings.gone * told.held:
+        text = f"{len(told.gone)} of {told.held} entries would be gone: {titles(told.gone)}"
+        return [Reason(rule="guard.gone", text=text)]
+    return []
+
+
+def _flood(told: Difference, settings: Guard) -> list[Reason]:
+    if len(told.new) <= settings.new:
+        return []
+    text = f"{len(told.new)} entries would be new at once, {settings.new} are allowed: {titles(told.new)}"
+    return [Reason(rule="guard.flood", text=text)]
+
+
+def _old(told: Difference, known: Known, settings: Guard, now: datetime) -> list[Reason]:
+    oldest = now - timedelta(seconds=seconds(settings.age))
+    doubtful = [each for each in told.new if each.id in known.doubtful]
+    found = [
+        Reason(
+            rule="guard.doubtful",
+            text=f"{each.title!r} would be new, and resembles {known.doubtful[each.id]}, which is gone",
+        )
+        for each in doubtful[:_NAMED]
+    ]
+    late = settings.late == "allow"
+    old = [each for each in told.new if each.published < oldest and not (late and each.id in known.fresh)]
+    if old:
+        text = f"{_counted(old, 'entry', 'entries')} older than {settings.age} would be new: {titles(old, dated=True)}"
+        found.append(Reason(rule="guard.old", text=text))
+    return found
+
+
+def _renamed(told: Difference, settings: Guard) -> list[Reason]:
+    if len(told.renamed) <= settings.ids:
+        return []
+    after = [pair[1] for pair in told.renamed]
+    text = f"{_counted(after, 'entry', 'entries')} would be unread again under another id: {titles(after)}"
+    return [Reason(rule="guard.ids", text=text)]
+
+
+def _leap(told: Difference, settings: Guard, now: datetime) -> list[Reason]:
+    after = [pair[1] for pair in told.updated]
+    ahead = [each for each in after if each.updated > now + _AHEAD]
+    if ahead:
+        dates = f"{ahead[0].updated:%Y-%m-%d}"
+        return [Reason(rule="guard.updated", text=f"{titles(ahead)} would be said to have changed in the future ({dates})")]
+    if len(after) > max(settings.new, settings.updated * told.held):
+        text = f"{len(after)} of {told.held} entries would be said to have changed: {titles(after)}"
+        return [Reason(rule="guard.updated", text=text)]
+    return []
+
+
+def _flip(told: Difference, settings: Guard) -> list[Reason]:
+    if len(told.moved) < _FEW or len(told.moved) <= settings.moved * told.held:
+        return []
+    return [Reason(rule="guard.order", text=f"{len(told.moved)} of {told.held} entries would stand in another order")]
+
+
+def titles(entries: Sequence[Shown], *, dated: bool = False) -> str:
+    """Return the titles of some entries, the first ones and how many more there are."""
+    shown = [f"{each.title!r} ({each.published:%Y-%m-%d})" if dated else repr(each.title) for each in entries[:_NAMED]]
+    more = len(entries) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _counted(entries: Sequence[Shown], one: str, many: str) -> str:
+    return f"{len(entries)} {one if len(entries) == 1 else many}"

@@ -1,0 +1,141 @@
+"""The guard in a pass: each feed that was made is looked at before it is staged, and what readers have is remembered after it.
+
+::
+
+    Made ─difference→ what readers would see ─guard.judge→ goes out, or is held: the last good files stay
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from feedservice.config.schema import Config
+from feedservice.feeds import archives, difference, guard
+from feedservice.feeds.difference import Served
+from feedservice.feeds.formats import FORMATS
+from feedservice.feeds.guard import Known, Verdict
+from feedservice.feeds.specs import feeds_base
+from feedservice.model import Problem
+from feedservice.service import guarding
+from feedservice.service.collect import Collected
+from feedservice.service.guarding import Decisions, Held
+from feedservice.service.history import Remembered
+from feedservice.service.output import Output
+from feedservice.service.render import Made
+
+
+class Gate:
+    """One pass of the guard."""
+
+    def __init__(self, state: Path, *, now: datetime, served: Mapping[str, Served], decisions: Decisions) -> None:
+        """Take what ``guarding`` remembers."""
+        self.state = state
+        self.now = now
+        self.served = served
+        self.decisions = decisions
+        self.held: dict[str, Held] = {}
+        self.verdicts: list[Verdict] = []
+        """Of the feeds that are held."""
+        self._passed: dict[str, Served] = {}
+        self._made: set[str] = set()
+
+    def look(self, made: Made, collected: Collected) -> Problem | None:
+        """Return None for a feed that goes out, else the problem; note either."""
+        key = made.spec.key
+        self._made.add(key)
+        before = self.served.get(key)
+        verdict = judge(made, collected, before, self.now)
+        if verdict.held and self.decisions.released.get(key) != verdict.key:
+            known = self.decisions.held.get(key)
+            since = known.since if known is not None and known.key == verdict.key else self.now
+            reasons = tuple(reason.text for reason in verdict.reasons)
+            new = tuple(each.id for each in verdict.difference.new)
+            self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new)
+            self.verdicts.append(verdict)
+            return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since)
+        self._passed[key] = _served(made, collected, before, verdict, self.now)
+        return None
+
+    def count(self, key: str) -> int:
+        """Return how many entries readers have of a feed."""
+        return len(self.served[key].entries) if key in self.served else 0
+
+    def held_back(self) -> frozenset[str]:
+        """Return the ids of the entries that readers were to see anew, and that no feed shows them."""
+        told = [verdict.difference for verdict in self.verdicts]
+        waiting = {each.id for one in told for each in one.new} | {pair[1].id for one in told for pair in one.updated}
+        return frozenset(waiting.difference(each.id for served in self._passed.values() for each in served.entries))
+
+    def remember(self) -> None:
+        """Write what readers have from now on, and what is held. Raises ``OSError``."""
+        for key, each in self._passed.items():
+            if each != self.served.get(key):
+                guarding.remember(self.state, each)
+        held = {key: each for key, each in self.decisions.held.items() if key not in self._made} | self.held
+        released = {key: each for key, each in self.decisions.released.items() if key not in self._passed}
+        guarding.decide(self.state, dataclasses.replace(self.decisions, held=held, released=released))
+
+
+def keep(made: Made, config: Config, output: Output, page: str | None, remembered: Remembered) -> None:
+    """Let everything beside the documents of a held feed be what it is: other names, page and archives. Raises ``OSError``."""
+    spec = made.spec
+    names = [(path, name, FORMATS[name].media_type, False) for path, name in spec.aliases.items()]
+    if page is not None:
+        names.append((page, "html", "text/html; charset=utf-8", False))
+    history = (remembered.histories or {}).get(spec.key)
+    for number in range(1, len(history.archives) + 1 if history is not None else 1):
+        places = {name: archives.place(spec, name, number, base=feeds_base(config)) for name in spec.urls}
+        names += [(place.path, name, FORMATS[name].media_type, True) for name, place in places.items()]
+    for path, name, media_type, immutable in names:
+        file = output.root / path
+        if file.is_file():
+            output.put(
+                path,
+                file.read_bytes(),
+                feed=spec.key,
+                name=name,
+                media_type=media_type,
+                last_modified=made.head.updated,
+                immutable=immutable,
+            )
+
+
+def judge(made: Made, collected: Collected, before: Served | None, now: datetime) -> Verdict:
+    """Return what readers of ``before`` would see of a feed, and whether it may go out."""
+    after = [difference.shown(each, each.post.canonical or each.post.link) for each in made.window]
+    had = before.entries if before is not None else ()
+    missing = {each.id for each in had}.difference(each.id for each in after)
+    members: Collection[str] = {each.id for each in made.members} if missing else ()
+    withdrawn = before.withdrawn if before is not None else ()
+    told = difference.difference(made.spec.key, had, after, members, withdrawn=withdrawn)
+    since = before.at if before is not None else now
+    rows = collected.identified.rows
+    arrived = collected.identified.arrived
+    fresh = {each.id for each in told.new if each.id in arrived or rows[each.id].first_seen > since}
+    return guard.judge(told, Known(fresh=fresh, doubtful=collected.identified.doubtful), collected.config.guard, now)
+
+
+def _served(made: Made, collected: Collected, before: Served | None, verdict: Verdict, now: datetime) -> Served:
+    key = made.spec.key
+    entries = tuple(difference.shown(each, each.post.canonical or each.post.link) for each in made.window)
+    present = {each.id for each in entries}
+    late = {name: since for name, since in collected.late.get(key, {}).items() if name in present}
+    gone = dict.fromkeys((each.id for each in verdict.difference.gone), now)
+    old = before.withdrawn if before is not None else {}
+    back = {each.id for each in made.members} if old else set()
+    withdrawn = {name: since for name, since in (gone | dict(old)).items() if name not in back}
+    told = Served(
+        feed=key,
+        since=before.since if before is not None else now,
+        at=now,
+        window=made.spec.window,
+        entries=entries,
+        late=late,
+        withdrawn=withdrawn,
+    )
+    if before is not None and dataclasses.replace(told, at=before.at) == before:
+        return before
+    return told

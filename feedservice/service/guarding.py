@@ -1,0 +1,143 @@
+"""What readers have of every feed, and what the operator decided about feeds that are held.
+
+One small file per feed in ``served/`` of the state directory, written after the documents got their names; decisions in
+``guard.json``. Losing them costs one look of the guard: the next pass takes every feed for a new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feedservice.errors import RefusedError
+from feedservice.feeds.difference import Served, Shown
+from feedservice.service import files
+
+_FILE = "guard.json"
+_FOLDER = "served"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A feed that is held."""
+
+    feed: str
+    since: datetime
+    key: str
+    """``Verdict.key`` of what would have gone out."""
+    reasons: tuple[str, ...]
+    new: tuple[str, ...] = ()
+    """Ids of the entries that would be new."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What is held, and what was decided."""
+
+    held: Mapping[str, Held] = dataclasses.field(default_factory=dict)
+    """Feed → what is held now."""
+    released: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Feed → ``Verdict.key`` that may go out."""
+    rejected: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    """Feed → ids of entries that it does not show."""
+
+
+def served(state: Path) -> dict[str, Served]:
+    """Return feed → what readers have of it. Raises ``RefusedError`` when a file is damaged."""
+    folder = state / _FOLDER
+    found: dict[str, Served] = {}
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        each = _served(path)
+        found[each.feed] = each
+    return found
+
+
+def remember(state: Path, each: Served) -> None:
+    """Write what readers have of a feed now. Raises ``OSError``."""
+    name = hashlib.blake2b(each.feed.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    values = {
+        "feed": each.feed,
+        "since": each.since.isoformat(),
+        "at": each.at.isoformat(),
+        "window": each.window,
+        "entries": [[one.id, one.title, one.url, one.published.isoformat(), one.updated.isoformat()] for one in each.entries],
+        "late": {name: instant.isoformat() for name, instant in sorted(each.late.items())},
+        "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
+    }
+    _write((state / _FOLDER / name).with_suffix(".json"), values)
+
+
+def decisions(state: Path) -> Decisions:
+    """Return what is held and what was decided. Raises ``RefusedError`` when the file is damaged."""
+    path = state / _FILE
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        held = {
+            feed: Held(
+                feed=feed,
+                since=_instant(one["since"]),
+                key=one["key"],
+                reasons=tuple(one["reasons"]),
+                new=tuple(one["new"]),
+            )
+            for feed, one in stored["held"].items()
+        }
+        rejected = {feed: frozenset(ids) for feed, ids in stored["rejected"].items()}
+        return Decisions(held=held, released=dict(stored["released"]), rejected=rejected)
+    except FileNotFoundError:
+        return Decisions()
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def decide(state: Path, made: Decisions) -> None:
+    """Write what is held and what was decided. Raises ``OSError``."""
+    values = {
+        "held": {
+            feed: {"since": one.since.isoformat(), "key": one.key, "reasons": list(one.reasons), "new": list(one.new)}
+            for feed, one in sorted(made.held.items())
+        },
+        "released": dict(sorted(made.released.items())),
+        "rejected": {feed: sorted(ids) for feed, ids in sorted(made.rejected.items()) if ids},
+    }
+    if any(values.values()) or (state / _FILE).exists():
+        _write(state / _FILE, values)
+
+
+def _served(path: Path) -> Served:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Served(
+            feed=stored["feed"],
+            since=_instant(stored["since"]),
+            at=_instant(stored["at"]),
+            window=int(stored["window"]),
+            entries=tuple(
+                Shown(id=name, title=title, url=url, published=_instant(published), updated=_instant(updated))
+                for name, title, url, published, updated in stored["entries"]
+            ),
+            late={name: _instant(text) for name, text in stored["late"].items()},
+            withdrawn={name: _instant(text) for name, text in stored["withdrawn"].items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _damaged(path: Path, error: Exception) -> RefusedError:
+    return RefusedError(
+        f"{path} is damaged: {error}", "restore it from a backup, or delete it: the next pass is not guarded then"
+    )
+
+
+def _write(path: Path, values: object) -> None:
+    body = (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass")
+    if not files.same(path, body):
+        files.commit(files.stage(path, body))

@@ -1,0 +1,81 @@
+"""Which of its entries a feed shows: the newest, what came late, and no old news."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from feedservice.feeds import difference, selection
+from feedservice.feeds.difference import Served
+from feedservice.feeds.identity import Named
+from feedservice.model import Post
+
+NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
+
+STAY = timedelta(days=7)
+
+
+def named(number: int) -> Named:
+    """A post that is so many days old."""
+    each = Post(
+        path=f"{number}.md",
+        digest="",
+        title=str(number),
+        link=f"https://example.org/{number}/",
+        published=NOW - timedelta(days=number),
+        zone="UTC",
+    )
+    return Named(post=each, id=str(number), atom_id=str(number))
+
+
+def served(*numbers: int, size: int = 3, at: datetime = NOW, late: dict[str, datetime] | None = None) -> Served:
+    entries = tuple(difference.shown(named(number), "") for number in numbers)
+    return Served(feed="all", since=at, at=at, window=size, entries=entries, late=late or {})
+
+
+def shows(
+    members: Sequence[int], before: Served | None, *, new: Sequence[int] = (), now: datetime = NOW, size: int = 3
+) -> list[str]:
+    made = selection.window(
+        [named(number) for number in members],
+        size,
+        before,
+        lambda name: None if int(name) in new else NOW,
+        now=now,
+        stay=STAY,
+    )
+    return [each.id for each in made.entries]
+
+
+def test_a_window_has_the_newest() -> None:
+    assert shows([1, 2, 3, 4, 5], None) == ["1", "2", "3"]
+    assert shows([0, 1, 2, 3, 4, 5], served(1, 2, 3), new=[0]) == ["0", "1", "2"]
+
+
+def test_a_post_that_comes_late_is_shown_where_its_date_puts_it() -> None:
+    assert shows([1, 2, 3, 4, 5], served(1, 2, 3), new=[5]) == ["1", "2", "3", "5"]
+    # What comes with so many others that there is no room for it is not lost either.
+    assert shows([0, 1, 2, 3, 4, 5, 6], served(5, 6, 7), new=[0, 1, 2, 3, 4]) == ["0", "1", "2", "3", "4"]
+    # As many again as there is room for, and no more.
+    assert shows(range(20), served(20, 21, 22), new=range(20)) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_late_post_stays_for_a_while() -> None:
+    before = served(1, 2, 3, 5, late={"5": NOW})
+    assert shows([1, 2, 3, 4, 5], before, now=NOW + STAY - timedelta(seconds=1)) == ["1", "2", "3", "5"]
+    assert shows([1, 2, 3, 4, 5], before, now=NOW + STAY) == ["1", "2", "3"]
+    # Newer ones do not push it out.
+    assert shows([0, 1, 2, 3, 4, 5], before, new=[0]) == ["0", "1", "2", "5"]
+
+
+def test_nothing_old_comes_back_in_place_of_what_is_withdrawn() -> None:
+    assert shows([1, 3, 4, 5], served(1, 2, 3)) == ["1", "3"]
+    assert shows([0, 1, 3, 4, 5], served(1, 3), new=[0]) == ["0", "1", "3"]
+    # The operator wants a larger window: then it is filled, and the guard looks at it.
+    assert shows([1, 2, 3, 4, 5], served(1, 2, 3), size=5) == ["1", "2", "3", "4", "5"]
+    # A post between those that readers have is new to the feed, not to the window.
+    assert shows([1, 2, 3, 4], served(1, 3, 4)) == ["1", "2", "3"]
+
+
+def test_a_feed_that_was_empty_is_filled() -> None:
+    assert shows([1, 2, 3, 4], served()) == ["1", "2", "3"]
