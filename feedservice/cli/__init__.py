@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import sys
 from pathlib import Path
@@ -25,7 +26,14 @@ VERBS = {
     "render": ("feedservice.cli.build", "Print one feed as it would be now."),
     "release": ("feedservice.cli.guard", "Let held feeds go out."),
     "reject": ("feedservice.cli.guard", "Leave out what held feeds would show as new."),
-    "run": ("feedservice.cli.run", "Build the feeds and serve them."),
+    "run": ("feedservice.cli.run", "Publish and serve, and keep it so."),
+    "start": ("feedservice.cli.background", "Do that in the background."),
+    "stop": ("feedservice.cli.background", "End the service in the background."),
+    "restart": ("feedservice.cli.background", "End it and start it again."),
+    "status": ("feedservice.cli.background", "Show what the running service does."),
+    "logs": ("feedservice.cli.background", "Show the log of the service."),
+    "rebuild": ("feedservice.cli.rebuild", "Have the feeds built now."),
+    "next": ("feedservice.cli.rebuild", "Show what time will bring."),
     "readers": ("feedservice.cli.readers", "Show who reads the feeds."),
     "init": ("feedservice.cli.setup", "Write a commented config.yaml."),
     "config": ("feedservice.cli.setup", "Look at the configuration."),
@@ -45,7 +53,11 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name)
+        name = cmd_name.replace("-", "_")
+        # ``next`` is Python's: its function has a line behind.
+        command: click.Command = getattr(
+            importlib.import_module(VERBS[cmd_name][0]), f"{name}_" if hasattr(builtins, name) else name
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,7 +99,7 @@ def group(ctx: click.Context, config_file: Path) -> None:
     feedservice init            write a config.yaml (and take over an existing generator's)
     feedservice check           see every problem of configuration, posts and feeds
     feedservice build           write the feeds
-    feedservice run             write the feeds and serve them
+    feedservice run             publish and serve, and keep it so (start: in the background)
 
     Exit codes: 0 fine; 1 done, but something was refused or found; 2 wrong usage; 3 the configuration is invalid;
     4 nothing was done.

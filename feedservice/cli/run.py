@@ -14,22 +14,20 @@ from pathlib import Path
 import click
 import uvloop
 
+from feedservice.cli.alone import engine_of, only_one
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
 from feedservice.config import Loaded, load
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
 from feedservice.model import Problem
-from feedservice.service import journal, lock
+from feedservice.service import journal
 from feedservice.service.control import NAME as CONTROL
 from feedservice.service.control import Control, too_long
 from feedservice.service.daemon import Daemon, Errand, Work
-from feedservice.service.engine import Engine
-from feedservice.service.lock import Holder, Lock
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
-from feedservice.store.sql import open_store
 
 _DAY = 86_400.0
 _FAIR = 0.001
@@ -73,31 +71,12 @@ def run(
         runner.run(_serve(loaded, config, place))
 
 
-@contextlib.contextmanager
-def only_one(loaded: Loaded) -> Iterator[Lock]:
-    """Hold the lock of the state directory. Raises ``RefusedError`` when another has it, or the directory cannot be written."""
-    state = loaded.root / loaded.config.state
-    try:
-        held = lock.acquire(state, now=datetime.now(UTC))
-    except OSError as error:
-        hint = "make it writable for the user that runs feedservice, or set `state` to another directory"
-        raise RefusedError(f"the state directory {state} cannot be written: {error.strerror}", hint) from error
-    if isinstance(held, Holder):
-        who = f"process {held.pid}" if held.pid is not None else "another process"
-        since = f" since {held.since:%Y-%m-%d %H:%M:%S} UTC" if held.since is not None else ""
-        raise RefusedError(
-            f"{who} builds here{since}", "`feedservice rebuild` asks a running service to build; `feedservice stop` ends it"
-        )
-    with held:
-        yield held
-
-
 async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     """Bring together what the daemon needs, and run it."""
     state = loaded.root / loaded.config.state
     control = state / CONTROL
     too_long(control)
-    engine = Engine(state, lambda folder: open_store(folder / "store.sqlite"), out=loaded.root / loaded.config.output)
+    engine = engine_of(loaded)
     front = Front(loaded, place)
 
     def make(at: Loaded, wanted: Wanted, now: datetime) -> Report:

@@ -1,0 +1,244 @@
+"""``start``, ``stop``, ``restart``, ``status`` and ``logs``: a service in the background, where no service manager does it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from feedservice.cli import output
+from feedservice.cli.standing import screen
+from feedservice.config import Loaded, load
+from feedservice.config.sections import seconds
+from feedservice.errors import RefusedError
+from feedservice.service import control, journal
+from feedservice.service.control import NotRunningError
+
+LOG = "feedservice.log"
+"""File of the state directory that ``start`` has the service log to."""
+
+_STEP = 0.05
+_FIRST = 300.0
+"""Seconds that the first pass may take; a site of 100,000 posts needs a tenth of it."""
+_LINES = 10
+_FOLLOW = 0.3
+
+_config = click.option(
+    "--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml]."
+)
+
+
+@click.command()
+@_config
+@click.option("--host", help="Address to listen on [default: serve.host in the configuration].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one [default: serve.port].")
+@click.option("--socket", "path", type=click.Path(path_type=Path), help="Unix socket to listen on, in place of host and port.")
+@click.pass_context
+def start(ctx: click.Context, own_config: Path | None, host: str | None, port: int | None, path: Path | None) -> None:
+    """Publish and serve in the background.
+
+    Returns when the feeds are being served, or says why they are not. One service runs in a state directory; its log is
+    feedservice.log there. With systemd, use `feedservice install-service` instead.
+    """
+    loaded = load(own_config or ctx.obj, os.environ)
+    given = {"--host": host, "--port": port, "--socket": None if path is None else path.absolute()}
+    arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    _started(loaded, arguments)
+
+
+def _started(loaded: Loaded, arguments: list[str]) -> None:
+    state = _state(loaded)
+    control.too_long(state / control.NAME)
+    try:
+        running = control.ask(state, {"do": "status"})
+    except NotRunningError:
+        pass
+    else:
+        click.echo(f"feedservice runs already: process {running['pid']}, {_where(running)}")
+        return
+    log = state / LOG
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        begin = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as file:
+            log.chmod(0o600)
+            command = [
+                sys.executable,
+                "-m",
+                "feedservice",
+                "--config",
+                str(loaded.path),
+                "run",
+                "--log-file",
+                str(log),
+                *arguments,
+            ]
+            # No terminal, no input, a session of its own: what ends the shell does not end the service.
+            process = subprocess.Popen(  # noqa: S603  -- our own program, no shell
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                cwd=loaded.root,
+            )
+    except OSError as error:
+        message = f"the state directory {state} cannot be written: {error.strerror}"
+        raise RefusedError(message, "make it writable, or set `state` to another directory") from error
+    status = _awaited(process, state, log, begin)
+    click.echo(f"feedservice runs: process {status['pid']}, {_where(status)}")
+
+
+def _awaited(process: subprocess.Popen[bytes], state: Path, log: Path, begin: int) -> dict[str, Any]:
+    """Wait until a service is ready; say why it is not with the last lines of its log."""
+    end = time.monotonic() + _FIRST
+    while time.monotonic() < end:
+        code = process.poll()
+        if code is not None:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            raise RefusedError(f"the service {how}", "\n    ".join(_said(log, begin)))
+        try:
+            status = control.ask(state, {"do": "status"})
+        except RefusedError:
+            status = {}
+        if status.get("ready"):
+            return status
+        time.sleep(_STEP)
+    raise RefusedError("the service is still at its first pass", "`feedservice status` and `feedservice logs` say how far it is")
+
+
+def _said(log: Path, begin: int) -> list[str]:
+    """Return what a service wrote to its log from a place on, the end of it."""
+    with log.open("rb") as file:
+        file.seek(begin if log.stat().st_size >= begin else 0)
+        text = file.read().decode("utf-8", "replace")
+    return [journal.readable(line, colour=False) for line in text.splitlines()][-_LINES:]
+
+
+@click.command()
+@_config
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for the end.")
+@click.pass_context
+def stop(ctx: click.Context, own_config: Path | None, timeout: float) -> None:
+    """End the service that runs in the background.
+
+    It finishes the pass and the answers that it has begun. Nothing is done, and that is fine, when none runs.
+    """
+    _stopped(load(own_config or ctx.obj, os.environ), timeout)
+
+
+def _stopped(loaded: Loaded, timeout: float) -> None:
+    state = _state(loaded)
+    try:
+        pid = int(control.ask(state, {"do": "stop"})["pid"])
+    except NotRunningError:
+        click.echo("feedservice is not running")
+        return
+    end = time.monotonic() + timeout
+    while _lives(pid):
+        if time.monotonic() > end:
+            hint = f"`kill -TERM {pid}`, a second time, ends it at once; `feedservice logs` may say what it does"
+            raise RefusedError(f"the service, process {pid}, has not ended after {timeout:g} s", hint)
+        time.sleep(_STEP)
+    click.echo("feedservice has stopped")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        # One that ended and was not fetched by its parent has a number still (a container whose first process is a shell).
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][:1] != "Z"
+    except OSError:
+        return True
+
+
+@click.command()
+@_config
+@click.pass_context
+def restart(ctx: click.Context, own_config: Path | None) -> None:
+    """End the service in the background and start it again.
+
+    A configuration with mistakes is said before the running service is ended.
+    """
+    loaded = load(own_config or ctx.obj, os.environ)
+    _stopped(loaded, seconds(loaded.config.serve.stop_timeout) + 60.0)
+    _started(loaded, [])
+
+
+@click.command()
+@_config
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
+def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
+    """Show what the running service does.
+
+    Since when, the last pass, the next event, problems with path:line, the feeds, and what is being served. Exit code 4 when no
+    service runs; 1 when it is not ready or something is an error.
+    """
+    loaded = load(own_config or ctx.obj, os.environ)
+    told = control.ask(_state(loaded), {"do": "status"})
+    if as_json:
+        click.echo(output.json_text(told))
+    else:
+        for line in screen(told, zone=loaded.config.site.timezone):
+            click.echo(line)
+    wrong = any(problem["severity"] == "error" for problem in (*told["problems"], *told["configuration_problems"]))
+    if wrong or not told["ready"]:
+        ctx.exit(1)
+
+
+@click.command()
+@_config
+@click.option("-n", "--lines", "count", type=click.IntRange(0), default=50, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for more.")
+@click.option("--json", "as_json", is_flag=True, help="Print the lines as they are: JSON.")
+@click.pass_context
+def logs(ctx: click.Context, own_config: Path | None, count: int, follow: bool, as_json: bool) -> None:
+    """Show the log of the service in the background.
+
+    That of a service that systemd runs is in the journal: journalctl -u feedservice.
+    """
+    loaded = load(own_config or ctx.obj, os.environ)
+    log = _state(loaded) / LOG
+    if not log.is_file():
+        raise RefusedError(f"there is no log {log}", "`feedservice start` writes one; systemd's is `journalctl -u feedservice`")
+    colour = sys.stdout.isatty()
+    for line in itertools.chain(journal.last_lines(log, count), _coming(log) if follow else ()):
+        click.echo(line if as_json else journal.readable(line, colour=colour))
+
+
+def _coming(log: Path) -> Iterator[str]:
+    """Yield lines as they are written, also after the file was replaced by a new one; until the process is interrupted."""
+    file = log.open(encoding="utf-8", errors="replace")
+    file.seek(0, os.SEEK_END)
+    rest = ""
+    while True:
+        text = rest + file.read()
+        *lines, rest = text.split("\n")
+        yield from lines
+        if not lines:
+            if log.exists() and log.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                file.close()
+                file = log.open(encoding="utf-8", errors="replace")
+            time.sleep(_FOLLOW)
+
+
+def _state(loaded: Loaded) -> Path:
+    return loaded.root / loaded.config.state
+
+
+def _where(status: Mapping[str, Any]) -> str:
+    return f"serving at {', '.join(status['serving'])}" if status["serving"] else "serving nothing yet"

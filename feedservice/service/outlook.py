@@ -1,0 +1,21 @@
+"""What time will bring, as far as the files say now. Nothing is written, and the running service is not asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from feedservice.config import Loaded
+from feedservice.service.collect import collect
+from feedservice.service.publish import silent
+from feedservice.service.report import Coming, coming
+from feedservice.service.workers import Workers
+
+
+def outlook(loaded: Loaded, *, now: datetime) -> tuple[Coming, ...]:
+    """Return which posts will appear or expire by themselves, the next first.
+
+    Raises ``RefusedError`` when there is no content directory.
+    """
+    with Workers(1) as pool:
+        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent)
+    return coming(collected.named, collected.live.held)

@@ -1,0 +1,123 @@
+"""The verbs of a service in the background, driven as a person does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feedservice.errors import RefusedError
+from feedservice.service import control
+from tests.daemon.conftest import CONFIG, ROOT, Site, post, wait_for
+
+
+def feedservice(site: Site, *arguments: str, code: int = 0) -> str:
+    """Run a verb and return what it printed, on both streams."""
+    command = [sys.executable, "-m", "feedservice", "--config", str(site.config), *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100, env=environ, cwd=site.root)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def background(site: Site) -> Iterator[Site]:
+    """A site whose service, should one run in the background at the end, is stopped."""
+    yield site
+    try:
+        pid = site.ask("stop")["pid"]
+    except RefusedError:
+        return
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text("utf-8"))
+
+
+def test_start_status_logs_rebuild_restart_stop(background: Site) -> None:
+    site = background
+    assert "feedservice is not running here" in feedservice(site, "status", code=4)
+    started = feedservice(site, "start")
+    assert "feedservice runs: process" in started
+    assert "serving at http://127.0.0.1:" in started
+    assert "runs already" in feedservice(site, "start")
+
+    site.write("bad.md", "---\ntitle: Foo: bar\ndate: 2025-01-09\n---\nText.\n")
+    site.write("later.md", post("Later", "2099-01-01 09:00"))
+    rebuilt = feedservice(site, "rebuild", "--full", code=1)
+    assert "3 posts, 1 published, 1 refused" in rebuilt
+    screen = feedservice(site, "status", code=1)
+    for part in ("ready", "last pass", "2099-01-01T09:00:00+09:00", "publishes Later (later.md)", "bad.md:2:", "all  紙と活字"):
+        assert part in screen, screen
+    told = json.loads(feedservice(site, "status", "--json", code=1))
+    assert told["problems"][0]["rule"] == "yaml.needs-quotes"
+    assert told["since"].endswith("Z")
+
+    log = feedservice(site, "logs", "-n", "100")
+    assert "Serving" in log
+    assert '{"time"' not in log
+    assert json.loads(feedservice(site, "logs", "-n", "1", "--json"))["logger"]
+    assert (site.state / "feedservice.log").stat().st_mode & 0o777 == 0o600
+
+    assert "runs: process" in feedservice(site, "restart")
+    assert "feedservice has stopped" in feedservice(site, "stop")
+    assert "feedservice is not running" in feedservice(site, "stop")
+    assert not (site.state / "control.sock").exists()
+
+
+def test_a_start_that_fails_says_why_with_the_log(background: Site) -> None:
+    background.config.write_text(CONFIG + "content: {directory: nowhere}\n", "utf-8")
+    said = feedservice(background, "start", code=4)
+    assert "the service ended with exit code 4" in said
+    assert "there is no content directory" in said
+
+
+def test_rebuild_without_a_service_builds_itself(site: Site) -> None:
+    said = feedservice(site, "rebuild")
+    assert "1 feed changed: all" in said
+    assert (site.root / "public" / "feeds" / "all.atom").exists()
+    told = json.loads(feedservice(site, "rebuild", "--json", "--feed", "all"))
+    assert told["feeds_changed"] == []
+    assert "there is no feed 'nope'" in feedservice(site, "rebuild", "--feed", "nope", code=4)
+
+
+def test_rebuild_asks_the_service_and_shows_what_changed(site: Site) -> None:
+    site.config.write_text(CONFIG + "schedule: {watch: 'off', rescan: 1h}\n", "utf-8")
+    site.start()
+    site.write("second.md", post("Second", "2025-01-06"))
+    told = json.loads(feedservice(site, "rebuild", "--json"))
+    assert told["feeds_changed"] == ["all"]
+    assert told["reasons"] == ["rebuild"]
+    assert "feeds/all.atom" in {file["path"] for file in told["files"]}
+    assert "The service was asked" in feedservice(site, "rebuild", "--no-wait")
+    assert site.titles() == ["Second", "First"]
+
+
+def test_the_control_socket_is_its_owners_and_takes_no_nonsense(site: Site) -> None:
+    site.start()
+    path = site.state / "control.sock"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(RefusedError, match="is nothing that can be asked"):
+        site.ask("dance")
+    with pytest.raises(RefusedError, match="is no object with a text"):
+        control.ask(site.state, {"no": 1})
+    with pytest.raises(RefusedError, match="too long"):
+        site.ask("rebuild", feeds="x" * 70_000)
+    assert site.ask("status")["ready"]
+
+
+def test_next_lists_what_comes_with_local_time_and_utc(site: Site) -> None:
+    site.write("a.md", post("Tomorrow", "2099-01-01 09:00", expires="2099-02-01 09:00"))
+    site.write("b.md", post("Summer", "2099-07-01 09:00 +02:00"))
+    said = feedservice(site, "next")
+    assert "2099-01-01T09:00:00+09:00 (Asia/Tokyo)  2099-01-01T00:00:00Z" in said
+    assert "publish Tomorrow (a.md): readers see a new entry" in said
+    assert "expire Tomorrow (a.md): the entry leaves the feeds" in said
+    told = json.loads(feedservice(site, "next", "--json", "-n", "2"))
+    assert [each["title"] for each in told] == ["Tomorrow", "Tomorrow"]
+    assert told[0]["at"] == "2099-01-01T00:00:00Z"
+    (site.content / "a.md").unlink()
+    (site.content / "b.md").unlink()
+    assert "Nothing changes by itself." in feedservice(site, "next")
