@@ -15,7 +15,7 @@ from datetime import datetime
 
 from feedservice.config.schema import Config
 from feedservice.deliveries import Announcement, Change, Delivery, News, Outcome, Request, TopicVersion
-from feedservice.push import hub, hubs, indexnow, live, webhooks, weblogs
+from feedservice.push import hub, hubs, indexnow, live, rsscloud, webhooks, weblogs
 from feedservice.push.kinds import Before, Kind, Occasion, Place, Terms
 from feedservice.push.outbox import Reading
 
@@ -34,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     # These come from requests to subscribe and from publishing itself, not from what changed.
     hub.VERIFY: Kind(plan=_never, request=lambda delivery, _: hub.verifying(delivery), read=hub.verified),
     hub.DENY: Kind(plan=_never, request=lambda delivery, _: hub.denying(delivery), read=lambda _, out, __: hub.denied(out)),
+    rsscloud.VERIFY: Kind(plan=_never, request=lambda delivery, _: rsscloud.verifying(delivery), read=rsscloud.verified),
     live.LIVE: Kind(plan=_never, request=live.request, read=live.read),
 }
 

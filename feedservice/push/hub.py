@@ -38,7 +38,7 @@ from feedservice.deliveries import (
     TopicVersion,
     Trust,
 )
-from feedservice.push import kinds, outbox, signing, urls
+from feedservice.push import kinds, outbox, rsscloud, signing, urls
 from feedservice.push.outbox import Reading, Verdict
 
 PROTOCOL = "websub"
@@ -251,8 +251,10 @@ def distribution(subscription: Subscription, version: TopicVersion, sent: frozen
     """Return the request that brings a subscriber up to a version (WebSub §7).
 
     ``sent`` are the digests of the version that it was sent last: these entries are left out. None, or a change of something else
-    than entries: the whole document. The fields are these and no others.
+    than entries: the whole document. The fields are these and no others. A subscriber of rssCloud is told to look by itself.
     """
+    if subscription.key.protocol == rsscloud.PROTOCOL:
+        return rsscloud.notification(subscription)
     body = version.body
     cut = cutting.slices(version.entries, len(body), sent) if sent is not None else None
     if cut is not None and cut[1] > 0:

@@ -57,8 +57,7 @@ def request(delivery: Delivery, terms: Terms) -> Request:
     """Return the request that any reader who has this version could make."""
     del terms
     etag = json.loads(delivery.payload)["etag"]
-    fields = (("If-None-Match", f'"{etag}"'), ("Accept-Encoding", "identity"))
-    return Request(method="GET", url=delivery.target, headers=fields, trust=Trust.OPERATOR)
+    return Request(method="GET", url=delivery.target, headers=(("If-None-Match", f'"{etag}"'),), trust=Trust.OPERATOR)
 
 
 def read(delivery: Delivery, outcome: Outcome, now: datetime) -> Reading:

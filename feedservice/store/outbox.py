@@ -151,6 +151,10 @@ class Outbox(Protocol):
         """Yield subscriptions by key."""
         ...
 
+    def subscription(self, key: SubscriptionKey) -> Subscription | None:
+        """Return one subscription."""
+        ...
+
     def count_subscriptions(self, *, host: str | None = None, topic: str | None = None) -> int:
         """Count subscriptions of a callback host, of a topic, of both, or all."""
         ...
