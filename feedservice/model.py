@@ -19,8 +19,7 @@ Value = str | bool | None | list["Value"] | dict[str, "Value"]
 
 def _aware_utc(name: str, value: datetime | None) -> None:
     if value is not None and value.tzinfo is not UTC:
-        msg = f"{name} must be an aware datetime in datetime.UTC, got {value!r}"
-        raise ValueError(msg)
+        raise ValueError(f"{name} must be an aware datetime in datetime.UTC, got {value!r}")
 
 
 class Severity(enum.StrEnum):
@@ -43,9 +42,8 @@ class Problem:
     path: str = ""
     """Of the file, relative to the content directory (or the config file's own path, or a feed's output path)."""
     line: int | None = None
-    """1-based, in the file as the author sees it."""
+    """1-based, as the column is, in the file as the author sees it."""
     column: int | None = None
-    """1-based."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +285,8 @@ class FeedHead:
     """Newest change among the entries; the site's epoch for an empty feed."""
     authors: tuple[Person, ...] = ()
     hubs: tuple[str, ...] = ()
+    cloud: str | None = None
+    """URL at which rssCloud subscriptions are taken."""
     copyright: str | None = None
     icon: str | None = None
     podcast: Podcast | None = None

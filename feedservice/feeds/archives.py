@@ -136,7 +136,7 @@ def archive_head(head: FeedHead, archive: Archive, *, base: str) -> FeedHead:
         prev_archive=_urls(spec, number - 1, base) if number > 1 else {},
         next_archive=_urls(spec, number + 1, base) if archive.followed else {},
     )
-    return dataclasses.replace(head, spec=own, hubs=(), history=history)
+    return dataclasses.replace(head, spec=own, hubs=(), cloud=None, history=history)
 
 
 def _urls(spec: FeedSpec, number: int, base: str) -> dict[str, str]:

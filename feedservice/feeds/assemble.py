@@ -14,6 +14,7 @@ from feedservice.config.schema import Config, Presentation
 from feedservice.feeds.entries import authors
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.identity import Named
+from feedservice.feeds.links import cloud_url, hub_urls
 from feedservice.feeds.specs import site_url
 from feedservice.model import Document, EntrySpan, FeedHead, FeedKind, FeedSpec, Fragment, Person, Podcast
 from feedservice.taxonomy import identity
@@ -41,7 +42,8 @@ def head(spec: FeedSpec, entries: Sequence[Named], config: Config, *, epoch: dat
         id=next(iter(spec.urls.values())) if "atom" not in spec.urls else spec.urls["atom"],
         updated=updated,
         authors=authors(config),
-        hubs=tuple(config.announce.websub.hubs),
+        hubs=hub_urls(config),
+        cloud=cloud_url(config),
         copyright=config.site.copyright,
         icon=site_url(config, config.site.icon),
         podcast=podcast(spec, config),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
 
+from feedservice.config.schema import Config
 from feedservice.feeds.text import legal
 from feedservice.model import FeedHead
 
@@ -36,6 +38,32 @@ def link_values(head: FeedHead, name: str) -> tuple[str, ...]:
         _value(spec.home_url, "alternate") + '; type="text/html"',
         *(_value(url, relation) for relation, url in history_links(head, name)),
     )
+
+
+def subscription_link(topic: str, hubs: Sequence[str]) -> str:
+    """Return the one ``Link`` value that a document is distributed with: its hubs and itself (WebSub §7)."""
+    return ", ".join((*(_value(hub, "hub") for hub in hubs), _value(topic, "self")))
+
+
+def hub_urls(config: Config) -> tuple[str, ...]:
+    """Return the hubs that feeds name: our own first."""
+    websub = config.announce.websub
+    return (*((hub_url(config),) if websub.hub == "embedded" else ()), *websub.hubs)
+
+
+def hub_url(config: Config) -> str:
+    """Return the public URL of the embedded hub."""
+    return config.announce.websub.url or _origin(config) + "/hub"
+
+
+def cloud_url(config: Config) -> str | None:
+    """Return the public URL at which rssCloud subscriptions are taken, or None when they are not."""
+    return _origin(config) + "/rsscloud/pleaseNotify" if config.announce.rsscloud == "on" else None
+
+
+def _origin(config: Config) -> str:
+    parts = urlsplit(config.feeds.url or config.site.url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _value(url: str, relation: str) -> str:

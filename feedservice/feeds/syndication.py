@@ -14,6 +14,7 @@ import html
 import re
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
@@ -32,6 +33,7 @@ GENERATOR = "feedservice"
 _ATOM_NAMESPACES = {"media": MEDIA}
 _RSS_NAMESPACES = {"atom": ATOM, "content": CONTENT, "dc": DC, "media": MEDIA}
 _UNKNOWN_TYPE = "application/octet-stream"
+_PORTS = {"http": 80, "https": 443}
 
 _PLACE = "content stands here"
 """What feedgen is given for an entry's text; the end tag behind it makes it unmistakable."""
@@ -289,6 +291,8 @@ class _FeedElements:
             elements.add(channel, f"{{{ATOM}}}link", **_archive_link(relation, url, "rss"))
         for name in _marks(head):
             elements.add(channel, f"{{{HISTORY}}}{name}")
+        if head.cloud:
+            elements.add(channel, "cloud", **_cloud(head.cloud))
         if not self._contactable:
             for person in named(head.authors):
                 elements.add(channel, f"{{{DC}}}creator", person.name)
@@ -299,6 +303,18 @@ def _marks(head: FeedHead) -> tuple[str, ...]:
     """Return the elements of RFC 5005 that a head has: a document is complete, or an archive, or neither."""
     history = head.history
     return () if history is None else ("complete",) if history.complete else ("archive",) if history.current else ()
+
+
+def _cloud(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return {
+        "domain": parts.hostname or "",
+        "port": str(parts.port or _PORTS[parts.scheme]),
+        "path": parts.path,
+        "registerProcedure": "",
+        "protocol": "https-post" if secure else "http-post",
+    }
 
 
 def _archive_link(relation: str, url: str, format_name: str) -> dict[str, str]:
