@@ -28,7 +28,7 @@ from feedservice.web import counting, library, versions
 from feedservice.web.bodies import Bodies
 from feedservice.web.bounds import Bounds
 from feedservice.web.counting import Counts
-from feedservice.web.desk import Desk
+from feedservice.web.desk import Desk, Door
 from feedservice.web.pollers import Pollers
 from feedservice.web.server import Chore, Server
 from feedservice.web.terms import terms
@@ -62,6 +62,8 @@ class Front:
         self.place = place
         self.urls: tuple[str, ...] = ()
         self.desk: Desk | None = None
+        self.doors: dict[bytes, Door] = {}
+        """Who answers what is no published document: ``Desk.doors``."""
         self._loaded = loaded
         self._server: Server | None = None
         self._memory: Memory | None = None
@@ -79,6 +81,7 @@ class Front:
             self.urls = await server.start(host=place.host, port=place.port, path=place.path)
         except OSError as error:
             raise _refused(error, place) from error
+        desk.doors = self.doors
         self.desk, self._server = desk, server
 
     async def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,14 +12,22 @@ from typing import Any
 
 from feedservice import __version__
 from feedservice.cli import output
+from feedservice.cli.figures import figures
 from feedservice.cli.front import Front
+from feedservice.config.sections import seconds
+from feedservice.errors import RefusedError
 from feedservice.service import story
 from feedservice.service.daemon import Daemon
 from feedservice.service.passes import Outcome, Wanted
+from feedservice.service.pull import pull
 from feedservice.service.report import Report
+from feedservice.web.metrics import Metric
 
 _PROBLEMS = 100
 """Problems that a status names; more are counted."""
+
+
+logger = logging.getLogger("feedservice")
 
 
 class Operations:
@@ -29,6 +38,7 @@ class Operations:
         self.daemon = daemon
         self.front = front
         self.stopping = asyncio.Event()
+        self._pulling = asyncio.Lock()
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer a question of the control socket."""
@@ -85,6 +95,30 @@ class Operations:
             "feeds": [] if report is None else self._feeds(report),
             "served": self._served(),
         }
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Read the configuration anew; ``problems`` are its mistakes."""
+        return {"problems": [output.problem_json(problem) for problem in await self.daemon.reload()]}
+
+    async def rebuild(self, *, feeds: Sequence[str], full: bool, reason: str) -> Mapping[str, Any]:
+        """Make a pass that begins from now on, and return what it did."""
+        return told(await self.daemon.ask(Wanted(reasons=(reason,), full=full)), feeds)
+
+    async def pushed(self) -> Mapping[str, Any]:
+        """Fetch what was pushed, if that is wanted, and make a pass."""
+        loaded = self.daemon.loaded
+        if loaded.config.hooks.pull:
+            try:
+                async with self._pulling:
+                    await pull(loaded.root, within=seconds(loaded.config.hooks.pull_timeout))
+            except RefusedError as error:
+                logger.error("%s", error)  # noqa: TRY400  -- an expected failure; there is nothing in a traceback
+                return {"error": str(error), "hint": error.hint}
+        return await self.rebuild(feeds=(), full=False, reason="push")
+
+    async def figures(self) -> Sequence[Metric]:
+        """Return the numbers for Prometheus."""
+        return figures(self.daemon, self.front, ready=not await self.unready())
 
     def _feeds(self, report: Report) -> list[dict[str, Any]]:
         counted = self.front.desk.counts.tally.feeds if self.front.desk is not None else {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ import uvloop
 from feedservice.cli.alone import engine_of, only_one
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
+from feedservice.cli.secrets import keys
 from feedservice.config import Loaded, load
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
@@ -28,10 +31,14 @@ from feedservice.service.daemon import Daemon, Errand, Work
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
+from feedservice.web.admin import OPERATIONS, Admin
 
 _DAY = 86_400.0
 _FAIR = 0.001
 """Seconds for which a pass may keep the interpreter to itself while a request waits."""
+
+
+logger = logging.getLogger("feedservice")
 
 
 @click.command()
@@ -91,10 +98,17 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
         engine.store.prune(datetime.now(UTC) - timedelta(seconds=seconds(daemon.loaded.config.serve.delta_keep)))
         return ()
 
+    def changed(to: Loaded) -> None:
+        front.changed(to)
+        try:
+            admin.keys = keys(to)
+        except RefusedError as error:
+            logger.error("%s; the previous one stays in force", error)  # noqa: TRY400  -- an expected failure
+
     work = Work(
         load=lambda: load(config, os.environ),
         make=make,
-        changed=front.changed,
+        changed=changed,
         errands=(
             Errand(name="prune", every=_DAY, do=prune),
             Errand(name="self-check", every=_DAY, do=check),
@@ -103,6 +117,8 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     )
     daemon = Daemon(loaded, work)
     operations = Operations(daemon, front)
+    admin = Admin(operations, keys(loaded), unix=place.path is not None, name=lambda: secrets.token_hex(8))
+    front.doors[OPERATIONS] = admin
     # A further long-running task is wired here.
     daemon.services += [front, Control(control, operations.answer)]
     sys.setswitchinterval(_FAIR)
@@ -110,6 +126,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
         with _signals(daemon, operations.stopping):
             await daemon.run(operations.stopping)
     finally:
+        await admin.close()
         await asyncio.to_thread(engine.close)
 
 

@@ -18,6 +18,7 @@ import dataclasses
 import logging
 import time
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,7 +78,7 @@ class Work:
     make: Callable[[Loaded, Wanted, datetime], Report]
     """Makes a pass and shows what it published; called in a thread. Raises ``FeedserviceError``."""
     changed: Callable[[Loaded], None]
-    """Takes in another configuration; called in the event loop, before the pass that follows it."""
+    """Takes in a configuration that was read anew and may be the same; called in the event loop, before the next pass."""
     errands: Sequence[Errand] = ()
     alive: Manager
 
@@ -98,6 +99,8 @@ class Daemon:
         self.refused: tuple[Problem, ...] = ()
         """What is wrong with the configuration that lies in the file, while an older one is in force."""
         self.failures = 0
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        """Stage → seconds that all passes spent in it; ``""`` is whole passes."""
         self.timetable = Timetable()
         self.passes = Passes(self._make, clock=clock, done=self._done)
         self.changes = Changes(_patience(loaded), busy=git_at_work(content_directory(loaded)))
@@ -164,9 +167,9 @@ class Daemon:
         fixed = _fixed(before, loaded)
         if fixed:
             logger.warning("%s: in force after `feedservice restart`", ", ".join(fixed))
+        self._work.changed(loaded)
         if before.config != loaded.config:
             logger.info("the configuration changed")
-            self._work.changed(loaded)
             self.changes.patience = _patience(loaded)
             self._keep_time()
             await self._watch()
@@ -185,6 +188,7 @@ class Daemon:
 
     def _done(self, outcome: Outcome) -> None:
         before, self.last = self.report, outcome
+        self.seconds[""] += outcome.took
         if outcome.report is None:
             self.failures += 1
             # The same reason every minute would bury everything else.
@@ -198,6 +202,8 @@ class Daemon:
             self._told = outcome.refusal
             return
         self._told = ""
+        for stage, took in outcome.report.stages.items():
+            self.seconds[stage] += took
         self.report = outcome.report
         for problem in story.new(before, outcome.report):
             logger.log(story.level(problem), "%s", story.line(problem), extra=story.fields_of(problem))

@@ -42,12 +42,19 @@ class App:
         """Bodies that were not there and did not come: nobody waits for them a second time, and the log names each once."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; its body, if there is one, is not read."""
-        del receive
+        """Answer one request; its body is read only where somebody wants it."""
         asked = asked_of(scope)
-        answer, body = await self.answer(asked)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.answer.headers]
-        await send({"type": "http.response.start", "status": answer.answer.status, "headers": headers})
+        door = self._desk.door(asked.target)
+        if door is None:
+            decision, body = await self.answer(asked)
+            answer = decision.answer
+        else:
+            sent = await _body(receive)
+            if sent is None:
+                return
+            answer, body = await door.answer(asked, sent)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else body})
 
     async def answer(self, asked: Asked) -> tuple[Decision, bytes]:
@@ -124,6 +131,18 @@ class App:
             self._lost.clear()
         self._lost.add(key)
         logger.warning("%s is not the file that was published; the next build repairs it", held.stored[coding].path)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return the body of a request, whose size the connection bounds; None when the client went away before its end."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def asked_of(scope: Scope) -> Asked:

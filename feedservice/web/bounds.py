@@ -15,6 +15,8 @@ class Bounds:
     lines: int = 100
     """Header field lines."""
     body: int = 64 * 1024
+    hook_body: int = 2 * 1024**2
+    """Of what a Git host tells of a push: it names every commit."""
     request_time: float = 10
     """For a request to arrive."""
     idle_time: float = 15

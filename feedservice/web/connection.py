@@ -25,7 +25,7 @@ from feedservice.web import conditional, desk, wire
 from feedservice.web.app import EXTENSION
 from feedservice.web.bounds import Bounds, Phase
 from feedservice.web.conditional import ALLOW
-from feedservice.web.desk import Asked, Desk
+from feedservice.web.desk import HOOKS, Asked, Desk
 
 _UNKNOWN_METHOD = re.compile(rb"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} [!-~]+ HTTP/1\.[01]\r\n")
 
@@ -112,7 +112,7 @@ class Connection(HttpToolsProtocol):
         elif not self._over:
             # How much of the bytes that a request began in is its own, only the parser knows.
             self._carried = 0 if self._fresh else self._carried + len(data)
-            if self._carried > self._bounds.head + (self._bounds.body if self._in_body else 0):
+            if self._carried > self._bounds.head + (self._longest_body if self._in_body else 0):
                 self._too_large()
 
     def _malformed(self, data: bytes) -> None:
@@ -130,11 +130,15 @@ class Connection(HttpToolsProtocol):
 
     def _too_large(self) -> None:
         if self._in_body:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {self._bounds.body} bytes")
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {self._longest_body} bytes")
         elif not self.headers and len(self.url) >= self._bounds.head // 2:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "")
         else:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the limit is {self._bounds.head} bytes")
+
+    @property
+    def _longest_body(self) -> int:
+        return self._bounds.hook_body if self.url.startswith(HOOKS) else self._bounds.body
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Finish the answers that are due when the client has closed its side."""
@@ -261,8 +265,8 @@ class Connection(HttpToolsProtocol):
             return HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding"
         if coding is not None and coding.strip(b" \t").lower() != b"chunked":
             return HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding is chunked"
-        if int(fields.get(b"content-length", b"0")) > self._bounds.body:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {self._bounds.body} bytes"
+        if int(fields.get(b"content-length", b"0")) > self._longest_body:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {self._longest_body} bytes"
         expected = [value.strip(b" \t").lower() for name, value in self.headers if name == b"expect"]
         if any(value != b"100-continue" for value in expected):
             return HTTPStatus.EXPECTATION_FAILED, "the only expectation is 100-continue"

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Protocol
 
 from feedservice.dates import http_date
 from feedservice.web import conditional, delta, target, wire
@@ -29,6 +30,8 @@ from feedservice.web.target import Refusal
 from feedservice.web.terms import Terms
 
 HEALTH = b"/-/health"
+HOOKS = b"/-/hooks/"
+"""Beginning of the paths that Git hosts tell of pushes."""
 
 _ALIVE = b'{"status": "ok"}\n'
 _PAGE = (
@@ -72,6 +75,14 @@ class Decision:
     """Second since the epoch up to which the same request gets the same answer but for Date; in the past: only this once."""
 
 
+class Door(Protocol):
+    """Whoever answers what is no published document: operations, a hub."""
+
+    async def answer(self, asked: Asked, body: bytes) -> tuple[Answer, bytes]:
+        """Return the answer and its body."""
+        ...
+
+
 Memo = dict[tuple[object, ...], object]
 
 
@@ -94,6 +105,8 @@ class Desk:
         self.pollers = pollers
         self.counts = counts
         self.clock = clock
+        self.doors: Mapping[bytes, Door] = {}
+        """Path, or beginning of paths when it ends in a slash, → who answers there."""
         self.current: tuple[Library, Memo] = (library, {})
         """The library, and what ``protocol`` has prepared from it."""
         self._dated: tuple[int, bytes] = (0, b"")
@@ -106,6 +119,14 @@ class Desk:
     def publish(self, library: Library) -> None:
         """Answer from another library from now on."""
         self.current = (library, {})
+
+    def door(self, asked: bytes) -> Door | None:
+        """Return who answers a request target that is no document's; None for documents and for health."""
+        path = asked.partition(b"?")[0]
+        if not self.doors or path == HEALTH:
+            return None
+        found = (door for place, door in self.doors.items() if path == place or (place[-1:] == b"/" and path.startswith(place)))
+        return next(found, None)
 
     def now(self) -> datetime:
         """Return the second that answers are made in: all of one second are the same."""

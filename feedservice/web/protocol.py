@@ -76,6 +76,8 @@ class FastConnection(Connection):
     def _at_once(self, fields: dict[bytes, bytes]) -> bool:
         if self.flow.write_paused or not _UNUSUAL.isdisjoint(fields):
             return False
+        if self._desk.doors and self._desk.door(self.url) is not None:
+            return False
         parser, at, get = self.parser, self._desk, fields.get
         keep = parser.should_keep_alive()
         http10 = False
