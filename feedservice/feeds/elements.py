@@ -62,15 +62,35 @@ def fragment(element: Element, wrapper: Element, parent: Element) -> bytes:
     return data[data.rindex(b"\n", 0, start) + 1 : data.rindex(b">\n", 0, data.rindex(b"</" + str(parent.tag).encode())) + 2]
 
 
+def text(element: Element) -> str:
+    """Return all text in an element as typed, without comments and instructions, and without entities that a DTD declares."""
+    if not len(element):
+        return element.text or ""
+    # Not `string()`: XPath expands entities, and entities in entities.
+    parts = [element.text, *(part for child in element for part in (text(child) if _is_tag(child) else "", child.tail))]
+    return "".join(filter(None, parts))
+
+
+def _is_tag(node: Element) -> bool:
+    return isinstance(node.tag, str)
+
+
+def inner(element: Element) -> str:
+    """Return what is in an element as mark-up: its text where that is all there is, else its children as they are written."""
+    if not len(element):
+        return text(element)
+    written = (etree.tostring(child, encoding="unicode", with_tail=True) for child in element.iterchildren("*"))
+    return "".join((element.text or "", *written))
+
+
 def read(data: bytes) -> Element:
     """Return the root element of a document, without network access, entities, DTDs or recovery.
 
     Raises NotXmlError when the document is not well-formed.
     """
     # One parser per document: lxml's parsers keep the errors of earlier documents and are not shared between threads.
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, collect_ids=False
-    )
+    # Not `collect_ids=False`: by that, lxml has libxml2 load the external part of a DTD, whatever `load_dtd` says.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False)
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

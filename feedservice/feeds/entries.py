@@ -30,7 +30,7 @@ def entry(named: Named, *, html: str, summary: str, config: Config, plan: Plan) 
     return Entry(
         id=named.id,
         atom_id=named.atom_id if named.atom_id != named.id else "",
-        id_is_permalink=named.id == url,
+        id_is_permalink=named.id == url if named.permalink is None else named.permalink,
         url=url,
         title=post.title,
         html=html,

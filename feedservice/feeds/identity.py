@@ -27,6 +27,8 @@ class Named:
     id: str
     atom_id: str
     """The id as Atom needs it: an IRI. The same as ``id`` unless the author wrote something that is none."""
+    permalink: bool | None = None
+    """The ``isPermaLink`` that readers know the id with; None: true when the id is the link."""
 
 
 def namer(scheme: str, site_url: str, zone: str) -> Callable[[Post], str]:

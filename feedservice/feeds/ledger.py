@@ -36,6 +36,10 @@ class Row:
     """Where it was last seen."""
     origin: str
     """Where the id came from: ``author``, a scheme of ``feeds.ids``, or ``adopted`` and the address it was adopted from."""
+    atom: str = ""
+    """The id that Atom readers know it by, where that is another."""
+    permalink: str = ""
+    """``true`` or ``false``: the ``isPermaLink`` that RSS readers know the id with; empty where that makes no difference."""
     claim: str | None = None
     """The id that the author's text gives it now, when readers know it by another."""
     first_seen: datetime
@@ -94,7 +98,7 @@ def identify(
     work.by_claim()
     work.by_path()
     work.by_resemblance()
-    work.first_sights(scheme, namer)
+    work.first_sights(scheme, namer, site_url)
     named = tuple(_named(post, work.assigned[post.path], site_url, now) for post in work.posts if post.path in work.assigned)
     return Identified(
         named=named,
@@ -192,7 +196,8 @@ def _named(post: Post, row: Row, site_url: str, now: datetime) -> Named:
         moved = post.published if row.published < post.published <= now else None
         changes = [each for each in (post.updated, moved, row.updated) if each is not None and each >= row.published]
         post = dataclasses.replace(post, published=row.published, updated=max(changes, default=None))
-    return Named(post=post, id=row.id, atom_id=iri(row.id, site_url))
+    permalink = row.permalink == "true" if row.permalink else None
+    return Named(post=post, id=row.id, atom_id=row.atom or iri(row.id, site_url), permalink=permalink)
 
 
 class _Matching:
@@ -202,6 +207,7 @@ class _Matching:
         self.posts = posts
         self.places = {post.path: post for post in posts}
         self.rows = {row.id: row for row in rows}
+        self.atoms = frozenset(row.atom for row in self.rows.values() if row.atom)
         self.broken = broken
         self.now = now
         self.assigned: dict[str, Row] = {}
@@ -233,7 +239,7 @@ class _Matching:
                 claims[post.guid].append(post)
         if not claims:
             return
-        known = {row.claim: row for row in self.rows.values() if row.claim is not None} | self.rows
+        known = {also: row for row in self.rows.values() for also in (row.claim, row.atom) if also} | self.rows
         for claim, posts in claims.items():
             row = known.get(claim)
             where = row.path if row is not None else None
@@ -322,7 +328,7 @@ class _Matching:
             hint = f"if they are one, write `id: {row.id}` into it"
             self.problems.append(Problem(rule="id.doubtful", severity=Severity.WARNING, message=message, hint=hint, path=path))
 
-    def first_sights(self, scheme: str, namer: Namer) -> None:
+    def first_sights(self, scheme: str, namer: Namer, site_url: str) -> None:
         """Give ids to posts that nobody knows, unless they are copies."""
         new = sorted((post for post in self.posts if self.free(post)), key=lambda post: (post.published, post.path))
         if not new:
@@ -337,14 +343,17 @@ class _Matching:
                 continue
             made = post.guid if post.guid is not None else self._unused(namer(post))
             origin = "author" if post.guid is not None else scheme
-            self.take(post, Row(id=made, path=post.path, origin=origin, first_seen=self.now))
+            # What Atom makes of an id that is no IRI begins with the address of the site, and must not move with it.
+            atom = iri(made, site_url)
+            row = Row(id=made, path=post.path, origin=origin, atom=atom if atom != made else "", first_seen=self.now)
+            self.take(post, row)
             self.arrived.append(made)
 
     def _unused(self, made: str) -> str:
         """Return an id that nobody ever had: the path and day of a post that was, or was moved, can come again."""
         mark = "-" if "#" in made else "#"
         number, free = 1, made
-        while free in self.taken or free in self.rows:
+        while free in self.taken or free in self.rows or free in self.atoms:
             number += 1
             free = f"{made}{mark}{number}"
         return free
