@@ -32,6 +32,7 @@ VERBS = {
     "restart": ("feedservice.cli.background", "End it and start it again."),
     "status": ("feedservice.cli.background", "Show what the running service does."),
     "logs": ("feedservice.cli.background", "Show the log of the service."),
+    "install-service": ("feedservice.cli.install", "Write the systemd unit of the service."),
     "rebuild": ("feedservice.cli.rebuild", "Have the feeds built now."),
     "next": ("feedservice.cli.rebuild", "Show what time will bring."),
     "readers": ("feedservice.cli.readers", "Show who reads the feeds."),
