@@ -269,8 +269,8 @@ class Daemon:
             return
         loop = asyncio.get_running_loop()
 
-        def hear(paths: Iterable[str]) -> None:
-            loop.call_soon_threadsafe(self.changes.hear, paths)
+        def hear(paths: Iterable[str], quiet: float) -> None:
+            loop.call_soon_threadsafe(self.changes.hear, paths, quiet)
 
         self.watcher = Watcher(area, hear)
         await asyncio.to_thread(self.watcher.start)

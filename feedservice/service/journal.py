@@ -84,6 +84,7 @@ class _Rotating(RotatingFileHandler):
 
     def _open(self) -> Any:
         stream = super()._open()
+        os.fchmod(stream.fileno(), 0o600)
         os.dup2(stream.fileno(), sys.stderr.fileno())
         return stream
 
@@ -97,7 +98,6 @@ def configure(*, file: Path | None, kept: int, stream: TextIO = sys.stderr, leve
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = _Rotating(file, maxBytes=LARGEST, backupCount=kept, encoding="utf-8")
-        file.chmod(0o600)
         handler.setFormatter(Json())
     else:
         handler = logging.StreamHandler(stream)

@@ -56,10 +56,10 @@ class Settled:
     paths: frozenset[str]
 
 
-def noticed(held: Held | None, stamps: Mapping[str, Stamp], now: float, patience: Patience) -> Held:
-    """Take in what changed; the hold begins anew, and the limit does not."""
+def noticed(held: Held | None, stamps: Mapping[str, Stamp], at: float, patience: Patience) -> Held:
+    """Take in what changed, the last of it at ``at``; the hold begins anew, and the limit does not."""
     together = {**(held.stamps if held else {}), **stamps}
-    return Held(since=held.since if held else now, due=now + patience.of(len(together)), stamps=together)
+    return Held(since=held.since if held else at, due=at + patience.of(len(together)), stamps=together)
 
 
 def looked(held: Held, stamps: Mapping[str, Stamp], now: float, patience: Patience, *, busy: bool = False) -> Held | Settled:

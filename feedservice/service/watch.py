@@ -24,8 +24,8 @@ from watchfiles._rust_notify import RustNotify
 from feedservice.service import mounts, scan
 from feedservice.service.settling import Held, Patience, Settled, Stamp, looked, noticed
 
-_STEP = 10
-"""Milliseconds between two looks at what the system has told; the last of them must bring nothing new."""
+_STEP = 20
+"""Milliseconds between two looks at what the system has told; the last of them brought nothing new."""
 _SLOW_STEP = 50
 """The same for what seldom changes: the configuration, and whether the content directory is there."""
 _TOGETHER = 200
@@ -33,6 +33,8 @@ _TOGETHER = 200
 _TIMEOUT = 60_000
 _IN_A_THREAD = 200
 """More files than this are not looked at in the event loop."""
+
+Tell = Callable[[Iterable[str], float], None]
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +57,13 @@ class Changes:
         self.patience = patience
         self._busy = busy
         self._heard: set[str] = set()
+        self._at = 0.0
         self._something = asyncio.Event()
 
-    def hear(self, paths: Iterable[str]) -> None:
-        """Take in absolute paths that changed."""
+    def hear(self, paths: Iterable[str], quiet: float = 0.0) -> None:
+        """Take in absolute paths that changed; ``quiet`` is for how many seconds nothing has come since."""
         self._heard.update(paths)
+        self._at = asyncio.get_running_loop().time() - quiet
         if self._heard:
             self._something.set()
 
@@ -81,7 +85,7 @@ class Changes:
                 continue
             self._something.clear()
             heard, self._heard = self._heard, set()
-            held = noticed(held, await _stamps(heard), clock(), self.patience)
+            held = noticed(held, await _stamps(heard), self._at, self.patience)
 
 
 async def _stamps(paths: Collection[str]) -> Mapping[str, Stamp]:
@@ -106,8 +110,8 @@ def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
 class Watcher:
     """Listens to the system about an area. Its methods look at the disk: they block."""
 
-    def __init__(self, area: Area, hear: Callable[[Iterable[str]], None]) -> None:
-        """``hear`` is called with absolute paths, in threads of the watcher's."""
+    def __init__(self, area: Area, hear: Tell) -> None:
+        """``hear`` is called as ``Changes.hear``, in threads of the watcher's."""
         self.area = area
         self._hear = hear
         self._ears: list[_Ear] = []
@@ -159,12 +163,12 @@ class Watcher:
                 self._listen(content, recursive=True, step=_STEP, wanted=self._is_content)
         except OSError as error:
             # Watching costs the system memory, and the number of directories, and of programs that watch, is limited.
-            reason = f"the system refuses ({error.strerror or error})"
+            reason = f"the system refuses ({_told(error)})"
         for folder in {config.parent, config.resolve().parent, content.parent}:
             try:
                 self._listen(folder, recursive=False, step=_SLOW_STEP, wanted=self._is_ours)
             except OSError as error:
-                logger.warning("no events from %s: %s", folder, error.strerror or error)
+                logger.warning("no events from %s: %s", folder, _told(error))
         return reason
 
     def _listen(self, folder: Path, *, recursive: bool, step: int, wanted: Callable[[str], bool]) -> None:
@@ -186,20 +190,29 @@ class Watcher:
 class _Ear:
     """Hears of one directory, in a thread."""
 
-    def __init__(self, folder: Path, *, step: int, wanted: Callable[[str], bool], told: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self, folder: Path, *, step: int, wanted: Callable[[str], bool], told: Callable[[Iterable[str], float], None]
+    ) -> None:
         self._folder = folder
         self._step = step
         self._wanted = wanted
-        self._told = told
+        self._tell = told
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.failed = False
 
     def start(self, *, recursive: bool) -> None:
         """Begin; raises ``OSError`` when the system does not let us. From then on nothing is missed."""
-        notify = RustNotify([str(self._folder)], False, False, 0, recursive, True)
+        try:
+            notify = self._asked(recursive=recursive, passing_over=False)
+        except PermissionError:
+            # Whoever passes over what may not be read is not told either when there are no watches left.
+            notify = self._asked(recursive=recursive, passing_over=True)
         self._thread = threading.Thread(target=self._run, args=(notify,), name=f"watch {self._folder.name}", daemon=True)
         self._thread.start()
+
+    def _asked(self, *, recursive: bool, passing_over: bool) -> RustNotify:
+        return RustNotify([str(self._folder)], False, False, 0, recursive, passing_over)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -217,7 +230,12 @@ class _Ear:
                     return
                 paths = {path for _, path in changes if self._wanted(path)} if isinstance(changes, set) else set()
                 if paths and not self._stopped.is_set():
-                    self._told(paths)
+                    self._tell(paths, self._step / 1000)
+
+
+def _told(error: OSError) -> str:
+    """Return what the library says without the insides of its error."""
+    return error.strerror or str(error).partition(" about [")[0].rstrip(".")
 
 
 def silent(folder: Path) -> str | None:

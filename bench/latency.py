@@ -1,0 +1,210 @@
+"""From the saved post to the new bytes over HTTP: how long it takes, and what the waiting costs.
+
+    python bench/latency.py 10000 --saves 200
+
+A site of so many posts (those of `make_corpus.py`) is served by `feedservice run`. The newest post is written again and again,
+as an editor does, and the feed of the site is asked for until its tag is another. Then it is asked steadily, with and without
+posts being saved, for what a pass costs those who read, and last the service is left alone, for its idle cost. Everything runs
+on one machine, and what asks takes its share of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import make_corpus
+
+FEED = "/feeds/all.atom"
+TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE = 600.0
+
+
+class Service:
+    """A running service, and one connection to it."""
+
+    def __init__(self, root: Path) -> None:
+        """Start it, and wait until it serves."""
+        self.root = root
+        self.log = root / "log"
+        program = Path(sys.executable).with_name("feedservice")
+        self.began = time.perf_counter()
+        with self.log.open("wb") as log:
+            command = [program, "--config", root / "config.yaml", "run", "--port", "0"]
+            self.process = subprocess.Popen(command, stderr=log)
+        self.url = ""
+        while not self.url:
+            if self.process.poll() is not None or time.perf_counter() - self.began > PATIENCE:
+                sys.exit(self.log.read_text("utf-8"))
+            serving = [line for line in self.lines() if line["message"].startswith("Serving")]
+            self.url = serving[0]["message"].rpartition(" at ")[2] if serving else ""
+            time.sleep(0.002)
+        self.ready = time.perf_counter() - self.began
+        self.connection = http.client.HTTPConnection(urlsplit(self.url).netloc)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return its log."""
+        return [json.loads(line) for line in self.log.read_text("utf-8").splitlines() if line.startswith("{")]
+
+    def tag(self) -> str | None:
+        """Return the tag of the feed as it is served now."""
+        self.connection.request("HEAD", FEED)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.getheader("etag")
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(60)
+
+    def processor(self) -> float:
+        """Return the seconds of processor time that the process has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> float:
+        """Return the resident memory in MB."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[Service]:
+    """Run a service for as long as the context lasts."""
+    service = Service(root)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def save(path: Path, number: int) -> float:
+    """Write a post as an editor does, and return when it was closed."""
+    head, _, body = path.read_text("utf-8").partition("\n\n")
+    text = f"{head}\n\nSaved {number} {time.time_ns()}\n\n{body.partition(chr(10) * 2)[2]}"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+    return time.perf_counter()
+
+
+def latencies(service: Service, post: Path, count: int) -> list[float]:
+    """Save a post again and again; return the seconds from each close to the other tag."""
+    found = []
+    for number in range(count):
+        before = service.tag()
+        closed = save(post, number)
+        while service.tag() == before:
+            if time.perf_counter() - closed > 60:
+                sys.exit("the saved post was not published")
+            time.sleep(0.001)
+        found.append(time.perf_counter() - closed)
+        time.sleep(0.1 + 0.037 * (number % 7))
+    return found
+
+
+def steady(service: Service, seconds: float) -> list[float]:
+    """Ask for the feed 200 times a second; return how long each answer took."""
+    found = []
+    end = time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        service.tag()
+        found.append(time.perf_counter() - begun)
+        time.sleep(0.005)
+    return found
+
+
+def while_saving(post: Path, work: Callable[[], list[float]]) -> list[float]:
+    """Do something while a post is saved three times a second."""
+    done = threading.Event()
+
+    def again() -> None:
+        number = 0
+        while not done.wait(0.3):
+            save(post, number := number + 1)
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        return work()
+    finally:
+        done.set()
+        thread.join()
+
+
+def told(name: str, values: Sequence[float]) -> None:
+    """Print a row of the table."""
+    ordered = sorted(values)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    middle, worst = statistics.median(values), ordered[-1]
+    print(f"| {name:<34} | {middle * 1000:>8.1f} | {p99 * 1000:>8.1f} | {worst * 1000:>8.1f} | {len(values):>6,} |")
+
+
+def newest(root: Path) -> Path:
+    """Return the post with the latest date: it is in the window of the feed of everything."""
+    dated = {path: text for path in (root / "content").rglob("*.md") if (text := date_of(path))}
+    return max(dated, key=lambda path: dated[path])
+
+
+def date_of(path: Path) -> str:
+    """Return the line with the date of a post."""
+    with path.open(encoding="utf-8") as file:
+        return next((line for line in file if line.startswith("date:")), "")
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description="Measure from a saved post to the new bytes over HTTP.")
+    parser.add_argument("posts", type=int, nargs="?", default=10_000)
+    parser.add_argument("--saves", type=int, default=200)
+    parser.add_argument("--idle", type=float, default=30.0, help="seconds")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        make_corpus.make(root, options.posts)
+        shutil.rmtree(root / "layouts", ignore_errors=True)
+        post = newest(root)
+        with running(root) as service:
+            print(f"{options.posts:,} posts. First start: ready in {service.ready:.2f} s")
+        with running(root) as service:
+            print(f"Restart with nothing changed: ready in {service.ready:.2f} s; {service.memory():.0f} MB resident")
+            print()
+            print("| milliseconds                       |      p50 |      p99 |    worst |  times |")
+            print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
+            found = latencies(service, post, options.saves)
+            passes = [line for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+            told("close() to new bytes over HTTP", found)
+            took = [float(line["seconds"]) for line in passes]
+            told("of it: the pass", took)
+            told(
+                "of it: noticing, holding, asking", [found[number] - took[number] for number in range(min(len(found), len(took)))]
+            )
+            told("an answer, nothing else going on", steady(service, 10))
+            told("an answer, a post saved 3 × a second", while_saving(post, lambda: steady(service, 10)))
+            print()
+            stages = [line["stages"] for line in passes]
+            means = {name: statistics.mean(stage[name] for stage in stages) * 1000 for name in stages[0]}
+            print("Stages of such a pass, mean ms: " + ", ".join(f"{name} {mean:.1f}" for name, mean in means.items()))
+            time.sleep(2)
+            before = service.processor()
+            time.sleep(options.idle)
+            used = (service.processor() - before) / options.idle
+            print(f"Idle: {used:.2%} of a core over {options.idle:g} s; {service.memory():.0f} MB resident")
+
+
+if __name__ == "__main__":
+    main()
