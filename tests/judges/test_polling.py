@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 
 import feedparser
 import pytest
+import reader
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,3 +121,44 @@ def test_newsboat(watched: tuple[str, list[int]], name: str, tmp_path: Path) -> 
         database.close()
     assert statuses == [200, 200, 304]
     assert counts == [(8, 8)] * 3
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("name", ["atom", "rss", "json"])
+def test_reader(watched: tuple[str, list[int]], name: str, tmp_path: Path) -> None:
+    base, statuses = watched
+    url = f"{base}/feeds/all.{name}"
+    with reader.make_reader(str(tmp_path / "reader.sqlite")) as its:
+        its.add_feed(url)
+        first = its.update_feed(url)
+        assert first is not None
+        assert (first.new, first.modified) == (8, 0)
+        second = its.update_feed(url)
+        assert second is None or (second.new, second.modified) == (0, 0)
+        assert len(list(its.get_entries(read=False))) == 8
+    assert statuses == [200, 304]
+
+
+NODE = """\
+// What a feed reader in JavaScript does: it keeps the validators of an answer, and sends them with the next question.
+const url = process.argv[1]
+const first = await fetch(url, { headers: { "Accept-Encoding": "br, gzip" } })
+const body = await first.text()
+const kept = { "If-None-Match": first.headers.get("etag"), "If-Modified-Since": first.headers.get("last-modified") }
+const second = await fetch(url, { headers: { ...kept, "Accept-Encoding": "br, gzip" } })
+const ids = [...body.matchAll(/<(?:id|guid)[^>]*>([^<]+)</g)].map((found) => found[1])
+console.log(JSON.stringify({ statuses: [first.status, second.status], left: (await second.text()).length, ids: new Set(ids).size }))
+"""
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize(("name", "ids"), [("atom", 9), ("rss", 8)])
+def test_node(watched: tuple[str, list[int]], name: str, ids: int) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    base, statuses = watched
+    command = ["node", "--input-type=module", "--eval", NODE, f"{base}/feeds/all.{name}"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    # An Atom feed has an id of its own beside those of its entries.
+    assert json.loads(said) == {"statuses": [200, 304], "left": 0, "ids": ids}
+    assert statuses == [200, 304]
