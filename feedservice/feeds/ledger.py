@@ -110,6 +110,16 @@ def identify(
     )
 
 
+def follow(post: Post, row: Row, *, site_url: str, now: datetime) -> Named | None:
+    """Return a post that changed where it is, with the id of the row of its path.
+
+    None: it may concern others, and ``identify`` has to be asked about all. What this returns is what ``identify`` would.
+    """
+    if row.gone is not None or post.guid not in {None, row.id, row.claim} or not resemblance.same_text(post, row):
+        return None
+    return _named(post, row, site_url, now)
+
+
 def settle(
     rows: Iterable[Row],
     identified: Identified,
@@ -128,7 +138,7 @@ def settle(
     changed: list[Row] = []
     for each in identified.named:
         before = identified.rows[each.id]
-        after = _seen(before, each, identified.dates[each.id], out=each.id in out, now=now)
+        after = seen(before, each, identified.dates[each.id], out=each.id in out, now=now)
         if each.id in held and (before.out, before.updated) != (after.out, after.updated):
             after = dataclasses.replace(
                 after, out=before.out, published=before.published, updated=before.updated, withdrawn=before.withdrawn
@@ -153,7 +163,8 @@ def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (row.path, row.id)))
 
 
-def _seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) -> Row:
+def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) -> Row:
+    """Return the row of a post that is there; ``date`` is what its author gives it. The same object when nothing changed."""
     post = named.post
     ever = row.out or (now if out else None)
     claim = post.guid if post.guid != row.id else None
@@ -191,7 +202,7 @@ def _unseen(row: Row, *, now: datetime, broken: bool) -> Row:
 
 def _named(post: Post, row: Row, site_url: str, now: datetime) -> Named:
     """Return a post with its id, and with the dates that readers know."""
-    if row.published is not None:
+    if row.published is not None and (row.published != post.published or row.updated != post.updated):
         # A date that was moved on is a change; one that lies ahead is none yet.
         moved = post.published if row.published < post.published <= now else None
         changes = [each for each in (post.updated, moved, row.updated) if each is not None and each >= row.published]

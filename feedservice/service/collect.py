@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def collect(
     pool: Workers,
     first_seen: Mapping[str, datetime],
     progress: Progress,
-    rows: Sequence[Row] = (),
+    rows: Collection[Row] = (),
     served: Mapping[str, Served] | None = None,
     rejected: Mapping[str, frozenset[str]] | None = None,
 ) -> Collected:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.feeds import ledger
@@ -25,6 +25,9 @@ HEADER = "# feedservice: the permanent id of every post. Keep this file: whoever
 _MARKS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 _FIELDS = tuple(field.name for field in dataclasses.fields(Row))
 _INSTANTS = frozenset({"first_seen", "out", "published", "updated", "withdrawn", "gone", "broken", "date"})
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_SMALL = 5_000
+"""Rows that are written anew in no time."""
 _NEEDED = ("id", "path", "origin", "first_seen")
 
 
@@ -34,12 +37,65 @@ class Read:
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
+    loose: bool = False
+    """Some lines are there twice: the file wants to be written anew."""
+
+
+class Ledger:
+    """The ledger of a site in memory, as its file has it."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` is that of the file; ``refresh`` reads it."""
+        self.path = path
+        self.rows: dict[str, Row] = {}
+        """Id → row."""
+        self.problems: tuple[Problem, ...] = ()
+        self._loose = True
+        self._stamp: tuple[int, int, int] | None = None
+
+    def refresh(self) -> bool:
+        """Read the file when it is not what was last read or written, and tell whether it was.
+
+        Raises ``RefusedError`` when a line is damaged.
+        """
+        stamp = _stamp(self.path)
+        if stamp is not None and stamp == self._stamp:
+            return False
+        read = recall(self.path)
+        self.rows = {row.id: row for row in read.rows}
+        self.problems, self._loose, self._stamp = read.problems, read.loose or bool(read.problems), stamp
+        return True
+
+    def write(self, changed: Iterable[Row]) -> None:
+        """Remember rows, durably. Raises ``OSError``.
+
+        A large ledger gets lines at its end, of which the later counts: writing a hundred thousand for one takes too long. The
+        next process puts them in order.
+        """
+        found = list(changed)
+        if not found and not self.problems:
+            return
+        self.rows |= {row.id: row for row in found}
+        if self._loose or self._stamp is None or len(self.rows) <= _SMALL or len(found) > len(self.rows) // 4:
+            write(self.path, self.rows.values())
+            self._loose = False
+        else:
+            _append(self.path, found)
+        self.problems = ()
+        self._stamp = _stamp(self.path)
 
 
 def place(loaded: Loaded) -> Path:
     """Return where the ledger of a site is."""
     config = loaded.config
     return loaded.root / (config.feeds.ledger or f"{config.state}/ledger.jsonl")
+
+
+def opened(loaded: Loaded) -> Ledger:
+    """Return the ledger of a site, read. Raises ``RefusedError`` when a line is damaged."""
+    made = Ledger(place(loaded))
+    made.refresh()
+    return made
 
 
 def recall(path: Path) -> Read:
@@ -66,7 +122,7 @@ def parse(text: str, path: Path) -> Read:
     problems = [_problem(path, message) for message in contradictions]
     if merged:
         problems.append(_problem(path, "the file has the marks of a merge that was not finished; both sides are kept"))
-    return Read(rows=rows, problems=tuple(problems))
+    return Read(rows=rows, problems=tuple(problems), loose=len(rows) != len(found))
 
 
 def text_of(rows: Iterable[Row]) -> str:
@@ -82,17 +138,28 @@ def write(path: Path, rows: Iterable[Row]) -> None:
         files.settle({path.parent})
 
 
+def _append(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("ab") as file:
+        file.write("".join(f"{_line(row)}\n" for row in rows).encode("utf-8", "surrogatepass"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
 def _line(row: Row) -> str:
     values: dict[str, str] = {}
     for name in _FIELDS:
         value = getattr(row, name)
-        if value not in {None, ""}:
-            values[name] = _instant(value) if isinstance(value, datetime) else value
-    return json.dumps(values, ensure_ascii=False)
-
-
-def _instant(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z") if value.microsecond else dates.rfc3339(value, "UTC")
+        if value:
+            values[name] = value if isinstance(value, str) else value.isoformat().replace("+00:00", "Z")
+    return _ENCODER.encode(values)
 
 
 def _row(line: str, number: int, path: Path) -> Row:
@@ -132,14 +199,13 @@ def _joined(rows: Iterable[Row]) -> tuple[tuple[Row, ...], list[str]]:
 
 
 def _both(one: Row, other: Row) -> Row:
-    """Return what two lines of one id say together. Where it is now is what the one says that was not left."""
-    first, second = (other, one) if one.gone is not None and other.gone is None else (one, other)
+    """Return what two lines of one id say together: the later says where it is, both say since when."""
     out = [each for each in (one, other) if each.out is not None]
-    early = min(out, key=lambda each: each.out or each.first_seen, default=first)
+    early = min(out, key=lambda each: each.out or each.first_seen, default=other)
     updated = [each.updated for each in (one, other) if each.updated is not None]
     return dataclasses.replace(
-        first,
-        claim=first.claim or second.claim,
+        other,
+        claim=other.claim or one.claim,
         first_seen=min(one.first_seen, other.first_seen),
         out=early.out,
         published=early.published,

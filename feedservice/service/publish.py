@@ -66,8 +66,7 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
     withheld: list[str] = []
     seen_file = loaded.root / config.state / "first-seen.json"
     first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
-    ids_file = ledgerfile.place(loaded)
-    known = ledgerfile.recall(ids_file)
+    known = ledgerfile.opened(loaded)
     state = loaded.root / config.state
     gate = Gate(state, now=now, served=guarding.served(state), decisions=guarding.decisions(state))
     with Workers(_processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
@@ -77,7 +76,7 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
             pool=pool,
             first_seen=first_seen,
             progress=progress,
-            rows=known.rows,
+            rows=known.rows.values(),
             served=gate.served,
             rejected=gate.decisions.rejected,
         )
@@ -102,10 +101,9 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
                 # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
                 out_now = {each.id for each in collected.live.posts}
                 changed = ledger.settle(
-                    known.rows, collected.identified, out_now, now=now, broken=collected.broken, held=gate.held_back()
+                    known.rows.values(), collected.identified, out_now, now=now, broken=collected.broken, held=gate.held_back()
                 )
-                if changed or known.problems:
-                    ledgerfile.write(ids_file, ledger.merged(known.rows, changed))
+                known.write(changed)
                 output.commit()
                 if remembered.histories is not None:
                     history.remember_inputs(state, remembered)
@@ -215,8 +213,8 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
     for _ in range(_TRIES):
         try:
             with Workers(_processes(loaded)) as pool:
-                known = ledgerfile.recall(ledgerfile.place(loaded))
-                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows)
+                known = ledgerfile.opened(loaded)
+                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows.values())
                 problems = [*loaded.problems, *known.problems, *collected.problems]
                 for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
                     problems += made.problems
@@ -232,8 +230,8 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
 def one(loaded: Loaded, key: str, name: str, *, now: datetime) -> tuple[bytes, tuple[Problem, ...]]:
     """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
     with Workers(1) as pool:
-        known = ledgerfile.recall(ledgerfile.place(loaded))
-        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent, rows=known.rows)
+        rows = ledgerfile.opened(loaded).rows.values()
+        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent, rows=rows)
         spec = next((spec for spec in collected.plan.specs if key in {spec.key, *spec.paths.values()}), None)
         if spec is None:
             keys = ", ".join(spec.key for spec in collected.plan.specs[:20])

@@ -285,3 +285,14 @@ def test_rows_are_values_in_order() -> None:
     assert [row.path for row in rows] == ["bridge.md", "ink.md", "tea.md"]
     assert ledger.merged(rows, ()) == rows
     assert dataclasses.replace(rows[0]) == rows[0]
+
+
+def test_an_edit_in_place_needs_nobody_else() -> None:
+    rows = after([post(), post("ink")])
+    (row,) = [row for row in rows if row.id == TEA]
+    for change in ({}, {"title": "X"}, {"published": NOW}, {"link": "https://new.example/"}, {"updated": NOW}):
+        edited = post(**change)  # type: ignore[arg-type]
+        (named,) = [each for each in identify([edited, post("ink")], rows).named if each.id == TEA]
+        assert ledger.follow(edited, row, site_url=SITE, now=NOW) == named
+    assert ledger.follow(post("bridge", path="tea.md"), row, site_url=SITE, now=NOW) is None
+    assert ledger.follow(post(guid="x"), row, site_url=SITE, now=NOW) is None

@@ -121,10 +121,34 @@ def test_one_post_that_two_branches_saw_keeps_the_earliest_dates() -> None:
         assert both == dataclasses.replace(early, updated=NOW + DAY)
 
 
-def test_a_post_that_moved_on_one_branch_is_where_it_is() -> None:
-    moved, left = row(path="new.md"), row(gone=NOW, withdrawn=NOW)
+def test_of_two_lines_the_later_says_where_a_post_is() -> None:
+    left, moved = row(gone=NOW, withdrawn=NOW), row(path="new.md")
     (both,) = ledgerfile.parse(ledgerfile.text_of([left]) + ledgerfile.text_of([moved]), PLACE).rows
     assert (both.path, both.gone) == ("new.md", None)
+    (both,) = ledgerfile.parse(ledgerfile.text_of([moved]) + ledgerfile.text_of([left]), PLACE).rows
+    assert (both.path, both.gone) == ("a.md", NOW)
+
+
+def test_a_large_ledger_grows_at_its_end_and_is_put_in_order_by_the_next_process(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    many = [row(f"{number:05}") for number in range(5_001)]
+    book = ledgerfile.Ledger(file)
+    assert book.refresh()
+    book.write(many)
+    ordered = file.read_text()
+    assert not book.refresh()
+    book.write([row("00000", title="X"), row("a")])
+    assert file.read_text().startswith(ordered)
+    assert not book.refresh()
+    other = ledgerfile.Ledger(file)
+    other.refresh()
+    assert other.rows == book.rows
+    assert other.rows["tag:example.org,2025:00000"].title == "X"
+    other.write([row("b")])
+    assert file.read_text() == ledgerfile.text_of(other.rows.values())
+    # What somebody else wrote is read.
+    assert book.refresh()
+    assert book.rows == other.rows
 
 
 def test_two_ids_of_one_path_are_said_and_the_one_that_readers_know_stays() -> None:
