@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import cast
 
 import httptools
 
@@ -111,8 +112,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of ``asyncio.Transport``, and are none.
+        self._transport = cast("asyncio.Transport", transport)
 
     def pause_writing(self) -> None:
         """Wait with what is not written yet."""

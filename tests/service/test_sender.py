@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import uvloop
 
 from feedservice.deliveries import Failure, Outcome, Request, Trust
 from feedservice.service.sender import KEPT, USER_AGENT, Sender
@@ -38,6 +39,16 @@ def test_an_answer_is_an_outcome_with_a_status() -> None:
     assert (outcome.started, outcome.status, outcome.failure, outcome.answer, outcome.detail) == (NOW, 202, None, b"ok", "")
     assert outcome.confirmed
     assert outcome.duration >= 0
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_either_event_loop_will_do(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def main() -> list[Outcome]:
+        async with serving(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as server, transport() as through:
+            return [await send(through, server.url, body=b"x" * 300_000) for _ in range(3)]
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert [outcome.status for outcome in runner.run(main())] == [204, 204, 204]
 
 
 def test_a_long_answer_is_cut() -> None:
