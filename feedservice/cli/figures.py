@@ -64,6 +64,7 @@ def figures(daemon: Daemon, front: Front, *, ready: bool) -> list[Metric]:
                 "severity",
             ),
             gauge("feedservice_feeds", "Feeds.", len(report.feeds)),
+            gauge("feedservice_feeds_held", "Feeds that the guard holds.", len(report.guarded)),
             gauge(
                 "feedservice_documents_withheld",
                 "Documents whose new form has errors.",

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import secrets
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,6 +67,7 @@ class Front:
         self._loaded = loaded
         self._server: Server | None = None
         self._memory: Memory | None = None
+        self._published: tuple[Published, ...] = ()
 
     async def start(self) -> None:
         """Listen; before the first ``show``, everything is answered 503."""
@@ -103,7 +104,16 @@ class Front:
         """Serve what a pass published."""
         assert self.desk is not None
         first = not self.desk.library.ready
-        self.desk.publish(self._library(loaded, report))
+        root = loaded.root / loaded.config.output
+        published = [*report.published, *_last_good(report, root)]
+        published += self._kept(report, {each.path for each in published}, root)
+        self._published = tuple(published)
+        memory = self._remembered(loaded, published)
+        self.desk.publish(self._library(loaded, report, published, memory))
+        # Readers first: the file is for the next start.
+        if memory != self._memory:
+            _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory))
+        self._memory = memory
         if first:
             for url in self.urls:
                 index = "" if self.place.path is not None else self.desk.terms.index
@@ -112,30 +122,30 @@ class Front:
             gc.collect()
             gc.freeze()
 
-    def _library(self, loaded: Loaded, report: Report) -> library.Library:
-        root = loaded.root / loaded.config.output
-        published = (*report.published, *_last_good(report, root))
-        self._remember(loaded, published)
+    def _kept(self, report: Report, there: Collection[str], root: Path) -> Iterator[Published]:
+        """Yield what else belongs to feeds that stay as they were, such as their pages, and was served until now."""
+        stay = {spec.key for spec in report.feeds if not set(report.withheld).isdisjoint(spec.paths.values())}
+        for each in self._published:
+            if each.feed in stay and each.path not in there and (root / each.path).is_file():
+                yield each
+
+    def _library(self, loaded: Loaded, report: Report, published: Iterable[Published], memory: Memory) -> library.Library:
         feeds = loaded.config.feeds
         return library.make(
             published,
-            root=root,
+            root=loaded.root / loaded.config.output,
             terms=terms(loaded.config, unix=self.place.path is not None),
             due=report.due,
-            memory=self._memory,
+            memory=memory,
             moved=feeds.moved,
             gone=feeds.gone,
         )
 
-    def _remember(self, loaded: Loaded, published: Iterable[Published]) -> None:
-        """Bring the older versions up to date, on disk too."""
-        file = loaded.root / loaded.config.state / VERSIONS
-        known = _recalled_versions(file) if self._memory is None else self._memory
+    def _remembered(self, loaded: Loaded, published: Iterable[Published]) -> Memory:
+        """Bring the older versions up to date."""
+        known = _recalled_versions(loaded.root / loaded.config.state / VERSIONS) if self._memory is None else self._memory
         keep = timedelta(seconds=seconds(loaded.config.serve.delta_keep))
-        memory = versions.advance(known, published, now=datetime.now(UTC), keep=keep)
-        if self._memory is None or memory != known:
-            _write(file, versions.to_json(memory))
-        self._memory = memory
+        return versions.advance(known, published, now=datetime.now(UTC), keep=keep)
 
 
 def _bounds(serve: Serve) -> Bounds:
@@ -156,26 +166,29 @@ def _refused(error: OSError, place: Place) -> RefusedError:
 
 
 def _last_good(report: Report, root: Path) -> Iterator[Published]:
-    """Yield the documents that stayed as they were because the new ones have errors, as far as they are there."""
-    places = {path: (spec.key, name) for spec in report.feeds for name, path in spec.paths.items()}
-    for path in report.withheld:
-        file = root / path
-        if path not in places or not file.is_file():
-            continue
-        key, name = places[path]
-        body = file.read_bytes()
-        beside = {coding: file.with_name(file.name + suffix) for coding, suffix in library.SUFFIXES.items()}
-        yield Published(
-            path=path,
-            feed=key,
-            format=name,
-            media_type=FORMATS[name].media_type,
-            size=len(body),
-            etag=hashlib.blake2b(body, digest_size=16).hexdigest(),
-            last_modified=datetime.fromtimestamp(file.stat().st_mtime, UTC),
-            codings={coding: each.stat().st_size for coding, each in beside.items() if each.is_file()},
-            changed=False,
-        )
+    """Yield the documents that stay as they were, and their aliases, as far as they are there."""
+    withheld = frozenset(report.withheld)
+    for spec in report.feeds:
+        stay = {name for name, path in spec.paths.items() if path in withheld}
+        for path, name in (*((path, name) for name, path in spec.paths.items()), *spec.aliases.items()):
+            if name in stay and (root / path).is_file():
+                yield _as_it_is(root / path, path, spec.key, name)
+
+
+def _as_it_is(file: Path, path: str, feed: str, name: str) -> Published:
+    body = file.read_bytes()
+    beside = {coding: file.with_name(file.name + suffix) for coding, suffix in library.SUFFIXES.items()}
+    return Published(
+        path=path,
+        feed=feed,
+        format=name,
+        media_type=FORMATS[name].media_type,
+        size=len(body),
+        etag=hashlib.blake2b(body, digest_size=16).hexdigest(),
+        last_modified=datetime.fromtimestamp(file.stat().st_mtime, UTC),
+        codings={coding: each.stat().st_size for coding, each in beside.items() if each.is_file()},
+        changed=False,
+    )
 
 
 def _recalled_versions(file: Path) -> Memory:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Collection
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from feedservice.cli import output
+from feedservice.cli.rebuild import built
 from feedservice.config import Loaded, load
 from feedservice.errors import RefusedError
-from feedservice.service import guarding, publish
+from feedservice.service import guarding
 from feedservice.service.guarding import Decisions
+from feedservice.service.passes import Wanted
 
 
 @click.command()
@@ -67,12 +68,9 @@ def _chosen(feeds: Collection[str], known: Decisions, also: Collection[str] = ()
 
 
 def _pass(ctx: click.Context, loaded: Loaded, chosen: Collection[str]) -> None:
-    with output.progress() as progress:
-        report = publish.build(
-            loaded, now=datetime.now(UTC), out=loaded.root / loaded.config.output, strict=False, progress=progress
-        )
-    output.say(problem for problem in report.problems if problem.rule == "guard.held")
-    still = {each.feed for each in report.guarded}
+    made = built(loaded, Wanted(reasons=("guard",)))
+    output.say(output.problem_of(problem) for problem in made["problems"] if problem["rule"] == "guard.held")
+    still = set(made["held"])
     for feed in chosen:
         click.echo(f"{feed}: {'still held' if feed in still else 'published'}")
     if still.intersection(chosen):

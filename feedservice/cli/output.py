@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -47,6 +48,11 @@ def github_of(problem: Problem) -> str:
 def problem_json(problem: Problem) -> dict[str, object]:
     """Return a problem as JSON values."""
     return {key: value for key, value in dataclasses.asdict(problem).items() if value not in {None, ""}}
+
+
+def problem_of(values: Mapping[str, Any]) -> Problem:
+    """Return the problem that ``problem_json`` gave these values for."""
+    return Problem(**{**values, "severity": Severity(values["severity"])})
 
 
 def json_text(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,7 @@ def rebuild(
     an error.
     """
     loaded = load(own_config or ctx.obj, os.environ)
-    question = {"do": "rebuild", "feeds": feeds, "full": full, "emptied": emptied, "wait": wait}
-    try:
-        answer = control.ask(loaded.root / loaded.config.state, question, timeout=None if wait else 10.0)
-    except NotRunningError:
-        answer = _alone(loaded, feeds, Wanted(reasons=("rebuild",), full=full, emptied=emptied))
-    if "error" in answer:
-        raise RefusedError(answer["error"], answer["hint"])
+    answer = built(loaded, Wanted(reasons=("rebuild",), full=full, emptied=emptied), feeds, wait=wait)
     if as_json:
         click.echo(output.json_text(answer))
     elif not wait and "asked" in answer:
@@ -58,7 +52,22 @@ def rebuild(
         ctx.exit(1)
 
 
-def _alone(loaded: Loaded, feeds: tuple[str, ...], wanted: Wanted) -> dict[str, Any]:
+def built(loaded: Loaded, wanted: Wanted, feeds: Sequence[str] = (), *, wait: bool = True) -> dict[str, Any]:
+    """Have the running service make a pass, or make it here when none runs, and return what it did (``operations.told``).
+
+    Raises ``RefusedError`` when nothing was done.
+    """
+    question = {"do": "rebuild", "feeds": feeds, "full": wanted.full, "emptied": wanted.emptied, "wait": wait}
+    try:
+        answer = control.ask(loaded.root / loaded.config.state, question, timeout=None if wait else 10.0)
+    except NotRunningError:
+        answer = _alone(loaded, feeds, wanted)
+    if "error" in answer:
+        raise RefusedError(answer["error"], answer["hint"])
+    return answer
+
+
+def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     with only_one(loaded), output.progress() as progress:
         engine = engine_of(loaded)
         began = datetime.now(UTC)

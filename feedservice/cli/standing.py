@@ -10,7 +10,6 @@ import click
 
 from feedservice import dates
 from feedservice.cli import output
-from feedservice.model import Problem, Severity
 
 _FEEDS = 12
 _PROBLEMS = 10
@@ -68,6 +67,8 @@ def _contents(status: Mapping[str, Any]) -> Iterator[str]:
         held = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in posts["held"].items()]
         refused = [click.style(f"{posts['refused']:,} refused", fg="red")] if posts["refused"] else []
         yield _row("posts", ", ".join([f"{posts['files']:,}", f"{posts['published']:,} published", *refused, *held]))
+    if status["held"]:
+        yield _row("held", click.style(f"{', '.join(status['held'])}: `feedservice release` or `reject`", fg="yellow"))
     served = status["served"]
     if served.get("requests"):
         share = f", {served['not_modified_share']:.0%} not modified" if served["not_modified_share"] is not None else ""
@@ -78,7 +79,7 @@ def _contents(status: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield click.style(output.counted(count, "problem"), bold=True)
         for each in problems[:_PROBLEMS]:
-            yield "  " + output.text_of(_problem(each)).splitlines()[0]
+            yield "  " + output.text_of(output.problem_of(each)).splitlines()[0]
         if count > _PROBLEMS:
             yield f"  … and {count - _PROBLEMS:,} more: `feedservice check` shows all"
     feeds = status["feeds"]
@@ -89,10 +90,6 @@ def _contents(status: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {feed['key']}  {feed['title']}  {next(iter(feed['urls'].values()), '')}"
         if len(feeds) > _FEEDS:
             yield f"  … and {len(feeds) - _FEEDS:,} more: `feedservice status --json` has all"
-
-
-def _problem(values: Mapping[str, Any]) -> Problem:
-    return Problem(**{**values, "severity": Severity(values["severity"])})
 
 
 def _row(name: str, value: str) -> str:

@@ -17,7 +17,6 @@ import contextlib
 import dataclasses
 import logging
 import time
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
@@ -293,8 +292,7 @@ class Daemon:
                 await self.reload()
             content = paths - ours
             if content:
-                below = await asyncio.to_thread(_below, content_directory(self.loaded), content)
-                self.passes.ask(Wanted(reasons=("content",), paths=below))
+                self.passes.ask(Wanted(reasons=("content",), paths=_below(content_directory(self.loaded), content)))
 
     def _config_differs(self) -> bool:
         try:
@@ -305,12 +303,14 @@ class Daemon:
 
 
 def _below(folder: Path, paths: Iterable[str]) -> frozenset[str] | None:
-    """Return files below a directory as posts name them; None when one of them may have been, or be, a directory."""
+    """Return paths as they are on disk, from a directory on; None when they are not below it, or cannot be told exactly."""
     found: set[str] = set()
-    for each in map(Path, paths):
-        if not each.is_file() or not each.is_relative_to(folder):
+    for each in paths:
+        path = Path(each)
+        # A name that is no UTF-8 was told with other characters in it.
+        if path == folder or not path.is_relative_to(folder) or "\ufffd" in each:
             return None
-        found.add(unicodedata.normalize("NFC", each.relative_to(folder).as_posix()))
+        found.add(path.relative_to(folder).as_posix())
     return frozenset(found)
 
 

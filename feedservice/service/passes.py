@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from feedservice.errors import FeedserviceError, RefusedError
+from feedservice.errors import FeedserviceError
 from feedservice.service.report import Report
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Wanted:
     reasons: tuple[str, ...]
     """In the order of asking, without repeats."""
     paths: frozenset[str] | None = None
-    """All that can have changed, relative to the content directory; None: look at every file."""
+    """All that can have changed, relative to the content directory, as on disk; None: look at every file."""
     full: bool = False
     """Read and render everything anew."""
     emptied: bool = False
@@ -142,7 +142,7 @@ class Passes:
         try:
             report = await asyncio.get_running_loop().run_in_executor(self._thread, self._make, wanted, began)
         except FeedserviceError as error:
-            refusal, hint = str(error), error.hint if isinstance(error, RefusedError) else ""
+            refusal, hint = str(error), str(getattr(error, "hint", ""))
         except Exception as error:
             # A bug ends the pass it is in and not the service: what was published stays, and the log has it all.
             logger.exception("pass %d ended in an error of the program", number)

@@ -6,12 +6,13 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.daemon.conftest import CONFIG, Site, post, wait_for
+from tests.daemon.conftest import CONFIG, ROOT, Site, post, wait_for
 
 T = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 """2026-03-01 09:00 in Tokyo."""
@@ -117,6 +118,28 @@ def test_without_events_the_look_at_intervals_finds_everything(site: Site) -> No
     site.serves("Second", "First")
     site.config.write_text(CONFIG.replace("紙と活字", "New") + "schedule: {watch: 'off', rescan: 1s}\n", "utf-8")
     wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "New")
+
+
+def test_a_held_feed_is_served_as_it_was_with_its_aliases_and_pages(site: Site) -> None:
+    site.config.write_text(CONFIG + "feeds: {aliases: {/feed.xml: all.atom}}\n", "utf-8")
+    site.start()
+    before = {path: site.get(path)[1] for path in ("/feeds/all.atom", "/feed.xml", "/feeds/all/")}
+    (site.content / "first.md").unlink()
+    for number in range(30):
+        site.write(f"{number}.md", post(f"Flood {number}", f"2020-01-{number % 28 + 1:02} 0{number // 28}:00"))
+    told = site.ask("rebuild", wait=True)
+    assert told["held"] == ["all"], told
+    assert {path: site.get(path)[1] for path in before} == before
+    assert site.ask("status")["held"] == ["all"]
+    site.stop()
+    site.start()
+    assert [site.get(path)[1] == before[path] for path in ("/feeds/all.atom", "/feed.xml")] == [True, True]
+    done = subprocess.run(
+        [sys.executable, "-m", "feedservice", "--config", str(site.config), "release"],
+        check=False, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "all: published" in done.stdout, done.stdout + done.stderr
+    wait_for(lambda: len(site.titles()) == 30)
 
 
 # Time
