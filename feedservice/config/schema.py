@@ -161,6 +161,8 @@ class Content(Section):
     category_directories: bool | None = None
     """Directories are categories: those above `_posts`, as in Jekyll; in dialect pelican the one that a post without a category
     lies in. Default: in these two dialects."""
+    grace: Duration = "1d"
+    """How long the last good version of a published post stands in for a file that cannot be used any more; `0s` for never."""
     excerpt_separator: str = "<!--more-->"
     """What divides the summary from the rest in the body."""
     summary_characters: int = Field(default=140, ge=20)

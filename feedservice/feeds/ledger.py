@@ -131,14 +131,16 @@ def settle(
 ) -> tuple[Row, ...]:
     """Return the rows that a pass changes or adds.
 
-    ``out`` are the ids of the posts that are in the feeds now, ``held`` those whose feeds stayed as they were: what readers know
+    ``out`` are the ids of the posts that are in the feeds now, ``broken`` the paths of files that cannot be used (the last good
+    version of such a post may be among the others), ``held`` the ids of those whose feeds stayed as they were: what readers know
     of them is what they knew before.
     """
     unusable = frozenset(broken)
     changed: list[Row] = []
     for each in identified.named:
         before = identified.rows[each.id]
-        after = seen(before, each, identified.dates[each.id], out=each.id in out, now=now)
+        standing = each.post.path in unusable
+        after = seen(before, each, identified.dates[each.id], out=each.id in out, now=now, broken=standing)
         if each.id in held and (before.out, before.updated) != (after.out, after.updated):
             after = dataclasses.replace(
                 after, out=before.out, published=before.published, updated=before.updated, withdrawn=before.withdrawn
@@ -163,7 +165,7 @@ def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (row.path, row.id)))
 
 
-def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) -> Row:
+def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime, broken: bool = False) -> Row:
     """Return the row of a post that is there; ``date`` is what its author gives it. The same object when nothing changed."""
     post = named.post
     ever = row.out or (now if out else None)
@@ -172,7 +174,7 @@ def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) ->
     updated = post.updated if out else row.updated
     known = (row.path, row.claim, row.out, row.updated, row.withdrawn, row.title, row.link, row.date, row.sketch)
     here = (post.path, claim, ever, updated, withdrawn, post.title, post.link, date, post.sketch)
-    if here == known and row.gone is row.broken is None:
+    if here == known and row.gone is None and (row.broken is not None) == broken:
         return row
     return dataclasses.replace(
         row,
@@ -183,7 +185,7 @@ def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) ->
         updated=updated,
         withdrawn=withdrawn,
         gone=None,
-        broken=None,
+        broken=(row.broken or now) if broken else None,
         title=post.title,
         link=post.link,
         date=date,
@@ -193,7 +195,9 @@ def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime) ->
 
 def _unseen(row: Row, *, now: datetime, broken: bool) -> Row:
     if broken:
-        return row if row.broken is not None else dataclasses.replace(row, broken=now)
+        withdrawn = None if row.out is None else row.withdrawn or now
+        known = row.broken is not None and row.withdrawn == withdrawn
+        return row if known else dataclasses.replace(row, broken=row.broken or now, withdrawn=withdrawn)
     if row.gone is not None and row.broken is None and (row.withdrawn is not None or row.out is None):
         return row
     withdrawn = None if row.out is None else row.withdrawn or now

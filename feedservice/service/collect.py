@@ -25,7 +25,7 @@ from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
 from feedservice.model import FeedSpec, Problem
 from feedservice.posts.parse import Context, Parsed, kept_keys
-from feedservice.service import scan, workers
+from feedservice.service import quarantine, scan, workers
 from feedservice.service.scan import Found
 from feedservice.service.workers import Workers
 from feedservice.taxonomy import identity as label_identity
@@ -45,7 +45,7 @@ class Collected:
     """Every post that could be read."""
     identified: Identified
     broken: frozenset[str]
-    """Paths of files that are no post now."""
+    """Paths of files that are no post now; the last good version may be among the posts."""
     live: Live
     plan: Plan
     members: Mapping[str, tuple[Named, ...]]
@@ -120,6 +120,10 @@ def collect(
         first_seen=undated if config.content.missing_dates == "first-seen" else {},
     )
     parsed = _parse(found.posts, context, pool, progress)
+    files = {file.path: file for file in found.posts}
+    standing = quarantine.stand_ins(loaded.root / config.state, parsed, quarantine.places(rows), files, context, now)
+    parsed = [standing[each.path].parsed if each.path in standing else each for each in parsed]
+    files |= {path: each.found for path, each in standing.items()}
     problems = [*found.problems, *(problem for each in parsed for problem in each.problems)]
     broken = frozenset(each.path for each in parsed if each.post is None)
     identified = ledger.identify(
@@ -134,6 +138,7 @@ def collect(
     named = identified.named
     problems += identified.problems
     live = selection.live(named, config, now)
+    live = dataclasses.replace(live, due=min(filter(None, (live.due, *(each.until for each in standing.values()))), default=None))
     problems += identity.shared_links(live.posts)
     plan = specs.plan(config, live.posts)
     problems += plan.problems
@@ -145,10 +150,10 @@ def collect(
     return Collected(
         config=config,
         context=context,
-        files={file.path: file for file in found.posts},
+        files=files,
         named=named,
         identified=identified,
-        broken=broken,
+        broken=broken | standing.keys(),
         live=live,
         plan=plan,
         members=members,

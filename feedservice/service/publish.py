@@ -28,7 +28,7 @@ from feedservice.feeds.pages import Preview
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
-from feedservice.service import files, guarding, history, ledgerfile, render, workers
+from feedservice.service import files, guarding, history, ledgerfile, quarantine, render, workers
 from feedservice.service.collect import Collected, Progress, collect, content_directory
 from feedservice.service.gate import Gate, keep
 from feedservice.service.history import Remembered
@@ -108,6 +108,8 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
                 if remembered.histories is not None:
                     history.remember_inputs(state, remembered)
                 gate.remember()
+                shown = {each.post.path: each.post for window in collected.windows.values() for each in window}
+                quarantine.keep(state, shown.values(), collected.files, collected.broken)
         except OSError as error:
             message = f"cannot write {error.filename or out}: {error.strerror}"
             raise RefusedError(message, "check permissions and free space; nothing was changed") from error

@@ -247,7 +247,7 @@ def test_a_broken_post_keeps_its_row_and_nobody_else_gets_it() -> None:
     found = identify([post(path="other.md", digest="d")], rows, now=NOW + DAY, broken=["tea.md"])
     assert ids(found) == {"other.md": "tag:example.org,2025-05-01:other"}
     rows = after([], rows, now=NOW + DAY, broken=["tea.md"])
-    assert [(row.broken, row.gone, row.withdrawn) for row in rows] == [(NOW + DAY, None, None)]
+    assert [(row.broken, row.gone, row.withdrawn) for row in rows] == [(NOW + DAY, None, NOW + DAY)]
     rows = after([post()], rows, now=NOW + 2 * DAY)
     assert [(row.id, row.broken) for row in rows] == [(TEA, None)]
 
@@ -296,3 +296,12 @@ def test_an_edit_in_place_needs_nobody_else() -> None:
         assert ledger.follow(edited, row, site_url=SITE, now=NOW) == named
     assert ledger.follow(post("bridge", path="tea.md"), row, site_url=SITE, now=NOW) is None
     assert ledger.follow(post(guid="x"), row, site_url=SITE, now=NOW) is None
+
+
+def test_a_broken_post_whose_last_good_version_stays_is_out() -> None:
+    rows = after([post()])
+    rows = after([post()], rows, now=NOW + DAY, broken=["tea.md"])
+    assert [(row.broken, row.withdrawn) for row in rows] == [(NOW + DAY, None)]
+    assert after([post()], rows, now=NOW + 2 * DAY, broken=["tea.md"]) == rows
+    rows = after([post()], rows, now=NOW + 2 * DAY)
+    assert [(row.broken, row.withdrawn) for row in rows] == [(None, None)]

@@ -1,0 +1,145 @@
+"""The last good version of a post stands in for one that cannot be used now.
+
+Editors save in two steps, merges leave marks, disks fill up: a post that was out and is broken all at once is more often an
+accident than a decision. So its last good version stays for a while (``content.grace``), and then it is withdrawn; either is
+said in every pass. A post that was never out has nothing to stay.
+
+The sources of the entries that feeds show are kept in ``good/`` of the state directory: a post is read from there as from its own
+file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from feedservice.config.sections import seconds
+from feedservice.feeds.ledger import Row
+from feedservice.model import Post, Problem, Severity, Source
+from feedservice.posts import parse as posts_parse
+from feedservice.posts.parse import Context, Parsed
+from feedservice.service import files
+from feedservice.service.scan import Found
+
+_FOLDER = "good"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """What is read in place of a file."""
+
+    parsed: Parsed
+    found: Found
+    """The copy, under the path of the post."""
+    until: datetime | None = None
+    """When it does so no more; None: it is withdrawn already."""
+
+
+def suspicious(parsed: Parsed, row: Row | None) -> bool:
+    """Tell whether a file that was a post that is out cannot be the post that its author wants out."""
+    if row is None or row.out is None:
+        return False
+    if row.withdrawn is not None and (row.broken is None or row.withdrawn < row.broken):
+        return False
+    return parsed.post is None or (not parsed.post.sketch and bool(row.sketch))
+
+
+def stand_ins(
+    state: Path,
+    parsed: Iterable[Parsed],
+    places: Mapping[str, Row],
+    files_of: Mapping[str, Found],
+    context: Context,
+    now: datetime,
+) -> dict[str, StandIn]:
+    """Return path → what stands in for it, for the files among ``parsed`` that are suspicious and not so for too long.
+
+    ``places`` are the live rows of the ledger by path. The problems of a stand-in are those of the file itself, and that
+    the last good version stays, or does no more.
+    """
+    grace = timedelta(seconds=seconds(context.content.grace))
+    found: dict[str, StandIn] = {}
+    for each in parsed:
+        row = places.get(each.path)
+        if row is None or not suspicious(each, row):
+            continue
+        until = (row.broken or now) + grace
+        good = _good(state, each.path, context) if now < until else None
+        problems = (*each.problems, *([] if each.post is None else [_emptied(each.path)]))
+        if good is None and each.post is not None:
+            # There is nothing else, or the author has meant it for so long: a post may be a title and a link.
+            continue
+        if good is None or good.post is None:
+            problem = _withdrawn(each.path, until, now)
+            found[each.path] = StandIn(parsed=dataclasses.replace(each, problems=(*problems, problem)), found=files_of[each.path])
+            continue
+        copy = dataclasses.replace(files_of[each.path], file=str(_place(state, each.path)))
+        kept = dataclasses.replace(good, problems=(*problems, _kept(each.path, until)))
+        found[each.path] = StandIn(parsed=kept, found=copy, until=until)
+    return found
+
+
+def keep(state: Path, posts: Iterable[Post], files_of: Mapping[str, Found], broken: Collection[str]) -> None:
+    """Keep the sources of these posts, and of no others but the broken ones. Raises ``OSError``.
+
+    A source that changed since it was read is left as it was kept: the next pass reads it anyhow.
+    """
+    wanted: set[str] = {_place(state, path).name for path in broken}
+    for post in posts:
+        place = _place(state, post.path)
+        wanted.add(place.name)
+        if post.path in broken or _digest(place) == post.digest:
+            continue
+        data = Path(files_of[post.path].file).read_bytes()
+        if posts_parse.digest(data) == post.digest:
+            files.commit(files.stage(place, data))
+    folder = state / _FOLDER
+    for place in list(folder.iterdir()) if folder.is_dir() else ():
+        if place.name not in wanted:
+            place.unlink(missing_ok=True)
+
+
+def _good(state: Path, path: str, context: Context) -> Parsed | None:
+    try:
+        data = _place(state, path).read_bytes()
+    except FileNotFoundError:
+        return None
+    good = posts_parse.parse(Source(path=path, data=data), context)
+    return good if good.post is not None else None
+
+
+def _place(state: Path, path: str) -> Path:
+    return state / _FOLDER / hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _digest(place: Path) -> str:
+    try:
+        return posts_parse.digest(place.read_bytes())
+    except FileNotFoundError:
+        return ""
+
+
+def places(rows: Iterable[Row]) -> dict[str, Row]:
+    """Return the rows of posts that are there, by path."""
+    return {row.path: row for row in rows if row.gone is None}
+
+
+def _emptied(path: str) -> Problem:
+    message = "the post had a text, and has none now"
+    return Problem(rule="post.emptied", severity=Severity.ERROR, message=message, hint="write it again, or delete it", path=path)
+
+
+def _kept(path: str, until: datetime) -> Problem:
+    message = f"the last good version stays in the feeds until {until:%Y-%m-%d %H:%M} UTC"
+    return Problem(
+        rule="post.kept", severity=Severity.WARNING, message=message, hint="mend the file, or delete it to withdraw", path=path
+    )
+
+
+def _withdrawn(path: str, until: datetime, now: datetime) -> Problem:
+    since = f"since {until:%Y-%m-%d %H:%M} UTC" if until <= now else "at once, because no good version of it is kept"
+    message = f"the post cannot be used and is withdrawn {since}"
+    return Problem(rule="post.withdrawn", severity=Severity.ERROR, message=message, hint="mend the file", path=path)

@@ -1,0 +1,112 @@
+"""A post that was good and is broken stays for a while as it was, and then it goes; both are said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import feedparser
+import pytest
+
+from feedservice.model import Severity
+from feedservice.service.report import Report
+from tests.scenarios.conftest import CONFIG, Desk, article
+
+HOUR = timedelta(hours=1)
+
+GOOD = article("良い記事", "2025-05-31 12:00")
+
+
+def rules(report: Report) -> list[str]:
+    return [problem.rule for problem in report.problems]
+
+
+@pytest.fixture
+def blog(desk: Desk) -> Desk:
+    desk.archive(6)
+    desk.write("good.md", GOOD)
+    assert desk.build().problems == ()
+    assert len(desk.reader.news()) == 7
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        ("", "post.empty"),
+        (GOOD[:20], "frontmatter.unterminated"),
+        (GOOD.replace("title: 良い記事", "title: a: b"), "yaml.needs-quotes"),
+        (GOOD.replace("date: 2025-05-31 12:00", "date: soon"), "date.unreadable"),
+        (GOOD[: GOOD.rindex("---") + 4], "post.emptied"),
+        ("<<<<<<< HEAD\n" + GOOD, "date.missing"),
+    ],
+)
+def test_the_last_good_version_stays_for_a_while_and_is_said_to(blog: Desk, broken: str, rule: str) -> None:
+    file = blog.write("good.md", broken)
+    before = blog.reader.titles()
+    report = blog.build()
+    assert rule in rules(report)
+    assert "post.kept" in rules(report)
+    assert report.errors
+    assert blog.reader.news() == []
+    assert blog.reader.titles() == before
+    assert report.due == blog.now + timedelta(days=1)
+    # A change of the whole configuration has it rendered again, from the good version.
+    blog.configure(CONFIG.replace("紙と活字", "別の題"))
+    assert "post.kept" in rules(blog.build(after=22 * HOUR))
+    entries = feedparser.parse((blog.root / "public/feeds/all.atom").read_bytes()).entries
+    assert "第3の文" in next(entry for entry in entries if entry.title == "良い記事").content[0].value
+    # Mended, it is what it was.
+    file.write_text(GOOD.replace("第3の文", "三番目の文"), encoding="utf-8")
+    assert blog.build().problems == ()
+    assert blog.reader.news() == []
+
+
+def test_after_the_time_of_grace_it_is_withdrawn_and_comes_back_as_itself(blog: Desk) -> None:
+    blog.write("good.md", GOOD[:20])
+    blog.build()
+    for _ in range(2):
+        report = blog.build(after=24 * HOUR)
+        assert "post.withdrawn" in rules(report)
+        assert "良い記事" not in blog.reader.titles()
+    blog.write("good.md", GOOD)
+    assert blog.build().problems == ()
+    assert "良い記事" in blog.reader.titles()
+    assert blog.reader.news() == []
+
+
+def test_a_text_that_is_taken_out_on_purpose_is_published_after_the_time_of_grace(blog: Desk) -> None:
+    blog.write("good.md", GOOD[: GOOD.rindex("---") + 4])
+    assert "post.kept" in rules(blog.build())
+    assert blog.build(after=25 * HOUR).problems == ()
+    assert "良い記事" in blog.reader.titles()
+
+
+def test_without_a_time_of_grace_it_is_withdrawn_at_once(blog: Desk) -> None:
+    blog.configure(CONFIG + "content: {grace: 0s}\n")
+    blog.build()
+    blog.write("good.md", "")
+    assert "post.withdrawn" in rules(blog.build())
+    assert "良い記事" not in blog.reader.titles()
+
+
+def test_a_post_that_was_never_out_has_nothing_that_stays(blog: Desk) -> None:
+    blog.write("bad.md", GOOD[:20])
+    report = blog.build()
+    assert [problem.rule for problem in report.problems if problem.severity is Severity.ERROR] == ["frontmatter.unterminated"]
+
+
+def test_a_post_that_is_deleted_is_gone_at_once(blog: Desk) -> None:
+    (blog.content / "good.md").unlink()
+    assert blog.build().problems == ()
+    assert "良い記事" not in blog.reader.titles()
+
+
+def test_only_sources_of_shown_entries_are_kept(desk: Desk) -> None:
+    desk.configure(CONFIG + "  window: 3\n")
+    desk.archive(8)
+    desk.build()
+    kept = list((desk.root / ".feedservice" / "good").iterdir())
+    assert len(kept) == 3
+    desk.write("new.md", article("新しい", desk.now))
+    desk.build()
+    assert len(list((desk.root / ".feedservice" / "good").iterdir())) == 3
