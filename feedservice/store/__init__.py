@@ -23,6 +23,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
+from feedservice.deliveries import Announcement
 from feedservice.errors import FeedserviceError
 from feedservice.model import Document, EntrySpan, Fingerprint, Problem
 
@@ -209,10 +210,12 @@ class Store(Protocol):
         documents: Changes[DocumentRow] = ...,
         ledger: Changes[LedgerRow] = ...,
         meta: Mapping[str, str | None] | None = ...,
+        announcement: Announcement | None = ...,
     ) -> tuple[DocumentRow, ...]:
         """Remember one pass, and return the changed documents as they are now remembered, each once.
 
-        ``posts`` and ``bodies`` are as in ``replace_posts``. A fact of ``meta`` that is None is forgotten.
+        ``posts`` and ``bodies`` are as in ``replace_posts``. A fact of ``meta`` that is None is forgotten. ``announcement`` is
+        written as ``Outbox.announce`` does: no document changes without its being told, and none is told of that did not.
 
         ``last_modified`` of a document never goes backwards: when the path had a later one, now or in a past version that is
         still remembered, that later one is kept. So look at what is returned before you serve.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
+from feedservice.deliveries import Announcement
 from feedservice.model import Problem, Severity
 from feedservice.store import (
     BodyRow,
@@ -24,45 +24,51 @@ from feedservice.store import (
     LedgerRow,
     PastVersion,
     PostRow,
-    Store,
     StoreError,
     Stream,
     connections,
     dialects,
     migrations,
+    outbox_writes,
     refuse_other_zones,
     rows,
     tables,
     writes,
 )
-from feedservice.store.connections import Work, Writer
-from feedservice.store.dialects import DIFFERENCES, Differences
+from feedservice.store.connections import Writer
+from feedservice.store.dialects import DIFFERENCES
+from feedservice.store.outbox_sql import SqlOutbox
+from feedservice.store.seal import Seal
 
-T = TypeVar("T")
-
-_FETCHED = 1000
-"""Rows that an iterator fetches at once."""
 _SMALLEST = 512
 """Bytes of the smallest page of SQLite, and so of the smallest file."""
 _NOTHING: Changes[Any] = Changes()
 
 
-def open_store(place: Path | str) -> Store:
+KEY_FILE = "secrets.key"
+
+
+def open_store(place: Path | str, *, key_file: Path | None = None) -> SqlStore:
     """Open a store, create what is missing, and bring its schema up to date.
 
-    ``place``: path of an SQLite file, or the SQLAlchemy URL of a database. Raises ``StoreError`` when it cannot be used as it is;
-    nothing is ever deleted or begun anew. A process that forks does so before it opens a store.
+    ``place``: path of an SQLite file, or the SQLAlchemy URL of a database. ``key_file`` is what secrets are sealed with, made
+    when there is a first one; for a file it is ``secrets.key`` beside it, and without one a database takes no secrets.
+
+    Raises ``StoreError`` when the store cannot be used as it is; nothing is ever deleted or begun anew. A process that forks does
+    so before it opens a store.
     """
     if isinstance(place, Path):
         _make_file(place)
         # Connections are made later, when the working directory may be another.
         name, url = str(place), sa.URL.create("sqlite", database=str(place.absolute()))
+        key_file = key_file or place.absolute().with_name(KEY_FILE)
     else:
         url = sa.make_url(place)
         name = url.render_as_string()
     ways = DIFFERENCES[url.get_backend_name()]
     writer = Writer(connections.writing(url, ways))
-    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer)
+    seal = Seal(key_file, name=name)
+    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer, seal=seal)
     try:
         store.upgrade()
     except BaseException:
@@ -89,17 +95,8 @@ def _make_file(path: Path) -> None:
         raise StoreError(f"{path}: file is not a database", dialects.DAMAGED, path=str(path))
 
 
-class SqlStore:
-    """``feedservice.store.Store`` on a database; ``open_store`` makes one."""
-
-    def __init__(self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer) -> None:
-        """Keep the parts; ``name`` is the place as errors say it."""
-        self._name = name
-        self._ways = ways
-        self._readers = readers
-        self._writer = writer
-        self._closed = False
-        self._closing = threading.Lock()
+class SqlStore(SqlOutbox):
+    """``feedservice.store.Store`` and ``feedservice.store.outbox.Outbox`` on a database; ``open_store`` makes one."""
 
     def upgrade(self) -> None:
         """Bring the schema up to date, in one transaction. Raises ``StoreError`` when it is not ours, or too new."""
@@ -161,6 +158,7 @@ class SqlStore:
         documents: Changes[DocumentRow] = _NOTHING,
         ledger: Changes[LedgerRow] = _NOTHING,
         meta: Mapping[str, str | None] | None = None,
+        announcement: Announcement | None = None,
     ) -> tuple[DocumentRow, ...]:
         """See ``Store.publish``."""
         refuse_other_zones("at", at)
@@ -172,6 +170,8 @@ class SqlStore:
             written = writes.write_documents(connection, insert, documents, at)
             writes.write_ledger(connection, insert, ledger)
             writes.write_meta(connection, insert, meta or {})
+            if announcement is not None:
+                outbox_writes.write_announcement(connection, insert, self._seal, announcement)
             return written
 
         return self._write(work)
@@ -195,13 +195,6 @@ class SqlStore:
             for what in said
         )
 
-    def close(self) -> None:
-        """See ``Store.close``."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._writer.close()
-
     def _upgrade(self, connection: sa.Connection) -> None:
         if self._ways.alone is not None:
             connection.exec_driver_sql(self._ways.alone)
@@ -215,37 +208,3 @@ class SqlStore:
             text = f"{self._name} has schema {found}, and this program knows none after {newest}"
             raise StoreError(text, "install the newer feedservice that has used it, or restore a backup", path=self._name)
         migrations.upgrade(connection, newest)
-
-    def _write(self, work: Work[T]) -> T:
-        self._refuse_closed()
-        with self._explained():
-            return self._writer.run(work)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        self._refuse_closed()
-        with self._explained(), self._readers.connect() as connection:
-            yield connection
-
-    def _stream(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
-        # Not a generator itself, so that a closed store is refused here and not at the first item.
-        self._refuse_closed()
-        return self._each(query, read)
-
-    def _each(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
-        with self._reading() as connection, connection.execution_options(yield_per=_FETCHED).execute(query) as found:
-            yield from map(read, found)
-
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise RuntimeError(f"the store {self._name} is closed")
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what a person can mend into a ``StoreError``; the rest are bugs and are let through."""
-        try:
-            yield
-        except sa.exc.DatabaseError as error:
-            if not dialects.is_failure(error):
-                raise
-            raise StoreError(f"{self._name}: {error.orig}", dialects.hint(error.orig), path=self._name) from error

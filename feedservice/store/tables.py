@@ -108,3 +108,110 @@ ledger = sa.Table(
     sa.Column("id", Exact, nullable=False, index=True),
     sa.Column("first_seen", Instant, nullable=False),
 )
+
+# The outbox. What a topic, a target or a callback is called is as exact as a path.
+
+topics = sa.Table(
+    "topics",
+    metadata,
+    sa.Column("topic", Exact, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    # 0: never live.
+    sa.Column("live", sa.BigInteger, nullable=False),
+    sa.Column("retired", sa.Boolean, nullable=False),
+)
+
+topic_bodies = sa.Table(
+    "topic_bodies",
+    metadata,
+    sa.Column("topic", Exact, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
+    sa.Column("feed", Exact, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("link", Exact, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("entries", sa.Text, nullable=False),
+    sa.Column("published_at", Instant, nullable=False),
+)
+
+sent = sa.Table(
+    "sent",
+    metadata,
+    sa.Column("topic", Exact, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
+    # JSON: [digest, …], sorted.
+    sa.Column("digests", sa.Text, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("target", Exact, nullable=False),
+    sa.Column("host", Exact, nullable=False),
+    sa.Column("topic", Exact, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("subject", Exact, nullable=False),
+    sa.Column("post", Exact, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    # Sealed, as in ``seal``.
+    sa.Column("secret", sa.LargeBinary),
+    sa.Column("spacing", sa.Double, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    # JSON of the last outcome.
+    sa.Column("last", sa.Text),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    # The lease of a claim; null for what is not claimed.
+    sa.Column("claimed_until", Instant),
+    sa.Column("attempted_at", Instant),
+    sa.Index("ix_deliveries_subject", "kind", "target", "subject"),
+    sa.Index("ix_deliveries_created_at", "created_at"),
+    sa.Index("ix_deliveries_ended_at", "ended_at"),
+)
+_queued = deliveries.c.state == sa.literal_column("'queued'")
+sa.Index("ix_deliveries_due", deliveries.c.lane, deliveries.c.due_at, sqlite_where=_queued, postgresql_where=_queued)
+
+subscriptions = sa.Table(
+    "subscriptions",
+    metadata,
+    # Hash of protocol, topic and callback: one short column to find a row by.
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("protocol", sa.Text, nullable=False),
+    sa.Column("topic", Exact, nullable=False),
+    sa.Column("callback", Exact, nullable=False),
+    sa.Column("host", Exact, nullable=False, index=True),
+    sa.Column("secret", sa.LargeBinary),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("procedure", sa.Text, nullable=False),
+    sa.Column("verified_at", Instant, nullable=False),
+    sa.Column("lease_end", Instant, nullable=False, index=True),
+    sa.Column("delivered", sa.BigInteger, nullable=False),
+    sa.Column("delivered_at", Instant),
+    sa.Column("tried", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("last", sa.Text),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("claimed_until", Instant),
+    # Who is to be given the newest version is found here: those of a topic that were never tried with it.
+    sa.Index("ix_subscriptions_tried", "topic", "tried", "due_at"),
+    sa.Index("ix_subscriptions_delivered", "topic", "delivered"),
+)
+# … and here those that were tried and have not got it: being sent, failing, or held back.
+behind = subscriptions.c.delivered < subscriptions.c.tried
+sa.Index("ix_subscriptions_behind", subscriptions.c.due_at, sqlite_where=behind, postgresql_where=behind)
+
+announced = sa.Table(
+    "announced",
+    metadata,
+    sa.Column("id", Exact, primary_key=True),
+    # JSON of the facts.
+    sa.Column("facts", sa.Text, nullable=False),
+)

@@ -35,7 +35,7 @@ def write_posts(connection: sa.Connection, insert: Insert, changes: Changes[Post
     stale = sa.delete(tables.bodies).where(bodies.path == sa.bindparam("its_path"), sa.exists().where(same_path, another))
     for batch in batches(changes.changed):
         connection.execute(stale, [{"its_path": p.path, "its_context": p.context, "its_record": p.record} for p in batch])
-        _upsert(connection, insert, tables.posts, map(rows.post_values, batch))
+        upsert(connection, insert, tables.posts, map(rows.post_values, batch))
 
 
 def write_bodies(connection: sa.Connection, insert: Insert, bodies: Sequence[BodyRow]) -> None:
@@ -46,7 +46,7 @@ def write_bodies(connection: sa.Connection, insert: Insert, bodies: Sequence[Bod
         missing = paths.difference(known)
         if missing:
             raise ValueError(f"bodies of posts that are not in the index: {sorted(missing)}")
-        _upsert(connection, insert, tables.bodies, map(rows.body_values, batch))
+        upsert(connection, insert, tables.bodies, map(rows.body_values, batch))
 
 
 def write_documents(
@@ -80,7 +80,7 @@ def _replace(connection: sa.Connection, insert: Insert, batch: Sequence[Document
     past = tables.versions.c
     served_again = sa.delete(tables.versions).where(past.path == sa.bindparam("its_path"), past.etag == sa.bindparam("its_etag"))
     connection.execute(served_again, [{"its_path": path, "its_etag": etag} for path, etag in etags.items()])
-    _upsert(connection, insert, tables.documents, map(rows.document_values, kept))
+    upsert(connection, insert, tables.documents, map(rows.document_values, kept))
     return kept
 
 
@@ -97,14 +97,14 @@ def _latest(connection: sa.Connection, paths: Collection[str]) -> dict[str, date
 
 
 def _retire(connection: sa.Connection, insert: Insert, documents: Iterable[DocumentRow], at: datetime) -> None:
-    _upsert(connection, insert, tables.versions, (rows.past_values(document, at) for document in documents))
+    upsert(connection, insert, tables.versions, (rows.past_values(document, at) for document in documents))
 
 
 def write_ledger(connection: sa.Connection, insert: Insert, changes: Changes[LedgerRow]) -> None:
     """Remember ids."""
     _forget(connection, tables.ledger, changes.removed)
     for batch in batches(changes.changed):
-        _upsert(connection, insert, tables.ledger, map(rows.ledger_values, batch))
+        upsert(connection, insert, tables.ledger, map(rows.ledger_values, batch))
 
 
 def write_meta(connection: sa.Connection, insert: Insert, facts: Mapping[str, str | None]) -> None:
@@ -112,7 +112,7 @@ def write_meta(connection: sa.Connection, insert: Insert, facts: Mapping[str, st
     gone = [key for key, value in facts.items() if value is None]
     for batch in batches(gone):
         connection.execute(sa.delete(tables.meta).where(tables.meta.c.key.in_(batch)))
-    _upsert(connection, insert, tables.meta, ({"key": key, "value": value} for key, value in facts.items() if value is not None))
+    upsert(connection, insert, tables.meta, ({"key": key, "value": value} for key, value in facts.items() if value is not None))
 
 
 def prune(connection: sa.Connection, before: datetime) -> int:
@@ -125,7 +125,8 @@ def _forget(connection: sa.Connection, table: sa.Table, paths: Collection[str]) 
         connection.execute(sa.delete(table).where(table.c.path.in_(batch)))
 
 
-def _upsert(connection: sa.Connection, insert: Insert, table: sa.Table, values: Iterable[rows.Values]) -> None:
+def upsert(connection: sa.Connection, insert: Insert, table: sa.Table, values: Iterable[rows.Values]) -> None:
+    """Insert rows, or replace those with the same primary key."""
     found = list(values)
     if not found:
         return

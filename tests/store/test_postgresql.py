@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from feedservice.store import Store, StoreError
 from feedservice.store.sql import open_store
 from tests.store.contract import StoreContract
+from tests.store.outbox_contract import OutboxContract
 from tests.store.samples import everything, fill, post
 
 URL = os.environ.get("FEEDSERVICE_TEST_POSTGRESQL", "")
@@ -27,16 +28,28 @@ if not URL:
 pytestmark = pytest.mark.judge
 
 
+@pytest.fixture
+def place() -> Iterator[str]:
+    """A schema of its own."""
+    name = f"feedservice_{uuid.uuid4().hex}"
+    engine = sa.create_engine(URL, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    yield sa.make_url(URL).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(name, cascade=True))
+
+
+class TestOutboxOnPostgresql(OutboxContract):
+    @pytest.fixture
+    def place(self, place: str) -> str:
+        return place
+
+
 class TestPostgresql(StoreContract):
     @pytest.fixture
-    def place(self) -> Iterator[str]:
-        name = f"feedservice_{uuid.uuid4().hex}"
-        engine = sa.create_engine(URL, poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            connection.execute(sa.schema.CreateSchema(name))
-        yield sa.make_url(URL).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
-        with engine.begin() as connection:
-            connection.execute(sa.schema.DropSchema(name, cascade=True))
+    def place(self, place: str) -> str:
+        return place
 
     def test_a_lost_connection_is_an_error_and_the_next_write_makes_a_new_one(self, store: Store) -> None:
         before = fill(store)

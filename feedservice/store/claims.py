@@ -1,0 +1,213 @@
+"""Claims: what is due, found by index, and given to one caller for a while.
+
+A claim is two steps in one transaction: the rows are picked (and on PostgreSQL locked, those that another process is picking
+skipped), and then marked with a lease, a higher fence and one attempt more. When that has returned, the attempt is on the disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from feedservice.deliveries import Claim, Delivery, Lane, State, Subscription
+from feedservice.store import outbox_rows, tables
+from feedservice.store.rows import Found
+from feedservice.store.seal import Seal
+from feedservice.store.writes import batches
+
+_DELIVERIES = tables.deliveries
+_SUBSCRIPTIONS = tables.subscriptions
+_TOPICS = tables.topics
+
+Picked = tuple[datetime, Found]
+"""When it was due, and the row."""
+
+
+def claim(
+    connection: sa.Connection, seal: Seal, now: datetime, *, lanes: Mapping[Lane, int], lease: float, busy: Collection[str]
+) -> Claim:
+    """Claim what is due; see ``Outbox.claim``."""
+    until = now + timedelta(seconds=lease)
+    deliveries: list[Delivery] = []
+    subscriptions: list[Subscription] = []
+    for lane, most in lanes.items():
+        if most <= 0:
+            continue
+        rows = _deliveries(connection, lane, now, busy, most)
+        behind = _of_lane(connection, lane, now, busy, most)
+        # Both come in the order in which they are due, which neither may jump.
+        chosen = list(heapq.merge(_dated(rows, is_delivery=True), _dated(behind, is_delivery=False), key=lambda each: each[0]))
+        chosen = chosen[:most]
+        deliveries += _take_deliveries(connection, seal, [row for _, yes, row in chosen if yes], now, until)
+        subscriptions += _take_subscriptions(connection, seal, [row for _, yes, row in chosen if not yes], now, until)
+    return Claim(until=until, deliveries=tuple(deliveries), subscriptions=tuple(subscriptions))
+
+
+def _dated(rows: Iterable[Picked], *, is_delivery: bool) -> list[tuple[datetime, bool, Found]]:
+    return [(due, is_delivery, row) for due, row in rows]
+
+
+def _of_lane(connection: sa.Connection, lane: Lane, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
+    match lane:
+        case Lane.FIRST:
+            return _never_tried(connection, now, busy, most)
+        case Lane.RETRY:
+            return _failing(connection, now, busy, most)
+        case Lane.VERIFICATION:
+            return ()
+
+
+def _free(claimed_until: sa.ColumnElement[Any], now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(claimed_until.is_(None), claimed_until <= now)
+
+
+def _deliveries(connection: sa.Connection, lane: Lane, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
+    column, topic = _DELIVERIES.c, _TOPICS.c
+    query = (
+        sa.select(_DELIVERIES)
+        .outerjoin(_TOPICS, topic.topic == column.topic)
+        .where(
+            column.state == sa.literal_column(f"'{State.QUEUED.value}'"),
+            column.lane == lane.value,
+            column.due_at <= now,
+            _free(column.claimed_until, now),
+            sa.or_(column.topic == "", sa.and_(topic.live >= column.version, sa.not_(topic.retired))),
+            column.host.not_in(busy),
+        )
+        .order_by(column.due_at, column.created_at, column.id)
+        .limit(most)
+        .with_for_update(of=_DELIVERIES, skip_locked=True)
+    )
+    return [(row.due_at, row) for row in connection.execute(query)]
+
+
+def behind_topics(connection: sa.Connection) -> Mapping[str, int]:
+    """Return the topics, with their live versions, that some subscriptions were never tried with."""
+    column, topic = _SUBSCRIPTIONS.c, _TOPICS.c
+    some = sa.exists().where(column.topic == topic.topic, column.tried < topic.live)
+    query = sa.select(topic.topic, topic.live).where(sa.not_(topic.retired), some)
+    return dict(connection.execute(query).all())
+
+
+def never_tried(topic: str, live: int, now: datetime, busy: Collection[str]) -> sa.ColumnElement[bool]:
+    """Return the condition for subscriptions of lane ``first``."""
+    column = _SUBSCRIPTIONS.c
+    return sa.and_(
+        column.topic == topic,
+        column.tried < live,
+        column.delivered < live,
+        column.lease_end > now,
+        _free(column.claimed_until, now),
+        column.host.not_in(busy),
+    )
+
+
+def _never_tried(connection: sa.Connection, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
+    column = _SUBSCRIPTIONS.c
+    found: list[Sequence[Picked]] = []
+    for topic, live in behind_topics(connection).items():
+        query = sa.select(_SUBSCRIPTIONS, sa.literal(live).label("live")).where(never_tried(topic, live, now, busy))
+        # The index has them in this order: the millionth is not looked at for the sake of the first.
+        query = query.order_by(column.tried, column.due_at).limit(most)
+        rows = connection.execute(query.with_for_update(of=_SUBSCRIPTIONS, skip_locked=True))
+        found.append([(min(row.due_at, now), row) for row in rows])
+    return list(heapq.merge(*found, key=lambda each: each[0]))[:most]
+
+
+def failing(now: datetime, busy: Collection[str]) -> sa.ColumnElement[bool]:
+    """Return the condition for subscriptions of lane ``retry``, joined with their topics."""
+    column, topic = _SUBSCRIPTIONS.c, _TOPICS.c
+    return sa.and_(
+        tables.behind,
+        column.tried >= topic.live,
+        column.delivered < topic.live,
+        column.lease_end > now,
+        sa.not_(topic.retired),
+        column.host.not_in(busy),
+    )
+
+
+def _failing(connection: sa.Connection, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
+    column, topic = _SUBSCRIPTIONS.c, _TOPICS.c
+    query = (
+        sa.select(_SUBSCRIPTIONS, topic.live.label("live"))
+        .join(_TOPICS, topic.topic == column.topic)
+        .where(failing(now, busy), column.due_at <= now, _free(column.claimed_until, now))
+        .order_by(column.due_at)
+        .limit(most)
+        .with_for_update(of=_SUBSCRIPTIONS, skip_locked=True)
+    )
+    return [(row.due_at, row) for row in connection.execute(query)]
+
+
+def _take_deliveries(
+    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime
+) -> list[Delivery]:
+    column = _DELIVERIES.c
+    for batch in batches(rows):
+        marked = {"fence": column.fence + 1, "attempts": column.attempts + 1, "claimed_until": until, "attempted_at": now}
+        connection.execute(sa.update(_DELIVERIES).where(column.id.in_([row.id for row in batch])).values(marked))
+    found = [outbox_rows.delivery(row, seal) for row in rows]
+    return [dataclasses.replace(each, fence=each.fence + 1, attempts=each.attempts + 1) for each in found]
+
+
+def _take_subscriptions(
+    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime
+) -> list[Subscription]:
+    column = _SUBSCRIPTIONS.c
+    fresh: dict[int, list[bytes]] = {}
+    for row in rows:
+        fresh.setdefault(row.live if row.tried < row.live else 0, []).append(row.key)
+    for live, keys in fresh.items():
+        for batch in batches(keys):
+            marked: dict[str, Any] = {"fence": column.fence + 1, "claimed_until": until, "attempts": column.attempts + 1}
+            if live:
+                marked |= {"tried": live, "attempts": 1, "due_at": now}
+            connection.execute(sa.update(_SUBSCRIPTIONS).where(column.key.in_(batch)).values(marked))
+    return [_claimed(outbox_rows.subscription(row, seal), row.live, now) for row in rows]
+
+
+def _claimed(subscription: Subscription, live: int, now: datetime) -> Subscription:
+    if subscription.tried < live:
+        return dataclasses.replace(subscription, fence=subscription.fence + 1, tried=live, attempts=1, due_at=now)
+    return dataclasses.replace(subscription, fence=subscription.fence + 1, attempts=subscription.attempts + 1)
+
+
+def next_due(connection: sa.Connection, now: datetime, busy: Collection[str]) -> datetime | None:
+    """Return when something can be claimed next; see ``Outbox.next_due``."""
+    for topic, live in behind_topics(connection).items():
+        some = sa.select(sa.literal(1)).where(never_tried(topic, live, now, busy)).limit(1)
+        if connection.execute(some).scalar() is not None:
+            return now
+    dates = [_next_delivery(connection, busy), _next_failing(connection, now, busy)]
+    return min((each for each in dates if each is not None), default=None)
+
+
+def _next_delivery(connection: sa.Connection, busy: Collection[str]) -> datetime | None:
+    column, topic = _DELIVERIES.c, _TOPICS.c
+    # One that is claimed can be claimed again when the lease has ended.
+    date = sa.case((column.claimed_until > column.due_at, column.claimed_until), else_=column.due_at)
+    query = (
+        sa.select(sa.func.min(date, type_=tables.Instant))
+        .select_from(sa.outerjoin(_DELIVERIES, _TOPICS, topic.topic == column.topic))
+        .where(
+            column.state == sa.literal_column(f"'{State.QUEUED.value}'"),
+            sa.or_(column.topic == "", sa.and_(topic.live >= column.version, sa.not_(topic.retired))),
+            column.host.not_in(busy),
+        )
+    )
+    return connection.execute(query).scalar()
+
+
+def _next_failing(connection: sa.Connection, now: datetime, busy: Collection[str]) -> datetime | None:
+    column, topic = _SUBSCRIPTIONS.c, _TOPICS.c
+    date = sa.case((column.claimed_until > column.due_at, column.claimed_until), else_=column.due_at)
+    joined = sa.join(_SUBSCRIPTIONS, _TOPICS, topic.topic == column.topic)
+    # A lease that ends first ends it.
+    query = sa.select(sa.func.min(date, type_=tables.Instant)).select_from(joined)
+    return connection.execute(query.where(failing(now, busy), date < column.lease_end)).scalar()

@@ -1,0 +1,75 @@
+"""One database: how it is read, written and let go of, and what its failures are called."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from feedservice.store import StoreError, Stream, dialects, rows
+from feedservice.store.connections import Work, Writer
+from feedservice.store.dialects import Differences
+from feedservice.store.seal import Seal
+
+T = TypeVar("T")
+
+_FETCHED = 1000
+"""Rows that an iterator fetches at once."""
+
+
+class Database:
+    """What ``SqlStore`` and ``SqlOutbox`` stand on."""
+
+    def __init__(self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer, seal: Seal) -> None:
+        """Keep the parts; ``name`` is the place as errors say it."""
+        self._name = name
+        self._ways = ways
+        self._readers = readers
+        self._writer = writer
+        self._seal = seal
+        self._closed = False
+        self._closing = threading.Lock()
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._writer.close()
+
+    def _write(self, work: Work[T]) -> T:
+        self._refuse_closed()
+        with self._explained():
+            return self._writer.run(work)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        self._refuse_closed()
+        with self._explained(), self._readers.connect() as connection:
+            yield connection
+
+    def _stream(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
+        # Not a generator itself, so that a closed store is refused here and not at the first item.
+        self._refuse_closed()
+        return self._each(query, read)
+
+    def _each(self, query: sa.Select[*tuple[Any, ...]], read: Callable[[rows.Found], T]) -> Stream[T]:
+        with self._reading() as connection, connection.execution_options(yield_per=_FETCHED).execute(query) as found:
+            yield from map(read, found)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"the store {self._name} is closed")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what a person can mend into a ``StoreError``; the rest are bugs and are let through."""
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            if not dialects.is_failure(error):
+                raise
+            raise StoreError(f"{self._name}: {error.orig}", dialects.hint(error.orig), path=self._name) from error

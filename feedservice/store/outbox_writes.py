@@ -1,0 +1,255 @@
+"""What is written to the outbox, statement by statement.
+
+Every function here runs inside a transaction that its caller has begun.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from feedservice.deliveries import (
+    Advanced,
+    Announcement,
+    Delivery,
+    EntryFacts,
+    Settled,
+    State,
+    Subscription,
+    SubscriptionKey,
+    TopicVersion,
+)
+from feedservice.store import outbox_rows, tables
+from feedservice.store.dialects import Insert
+from feedservice.store.rows import Values
+from feedservice.store.seal import Seal
+from feedservice.store.writes import batches, upsert
+
+_DELIVERIES = tables.deliveries
+_SUBSCRIPTIONS = tables.subscriptions
+_RENEWED = ("host", "secret", "method", "procedure", "verified_at", "lease_end")
+"""Columns that a renewal replaces."""
+
+
+def _dropped(now: object) -> dict[str, object]:
+    """Return the columns of a delivery that is dropped; who holds it finds an older fence."""
+    fence = _DELIVERIES.c.fence + 1
+    ended: dict[str, object] = {"state": State.DROPPED.value, "ended_at": now, "payload": b"", "secret": None}
+    return ended | {"claimed_until": None, "fence": fence}
+
+
+def write_announcement(connection: sa.Connection, insert: Insert, seal: Seal, announcement: Announcement) -> None:
+    """Write an announcement; see ``Outbox.announce``."""
+    write_topics(connection, insert, announcement.topics, live=announcement.live)
+    for batch in batches(announcement.retired):
+        connection.execute(sa.update(tables.topics).where(tables.topics.c.topic.in_(batch)).values(retired=True))
+    write_deliveries(connection, insert, seal, announcement.deliveries)
+    write_facts(connection, insert, announcement.remembered, announcement.forgotten)
+
+
+def write_topics(connection: sa.Connection, insert: Insert, versions: Sequence[TopicVersion], *, live: bool) -> None:
+    """Remember new versions. Raises ``ValueError`` when one is not higher than the one before."""
+    for batch in batches(versions):
+        query = sa.select(tables.topics).where(tables.topics.c.topic.in_({each.topic for each in batch})).with_for_update()
+        known = {row.topic: (row.version, row.live) for row in connection.execute(query)}
+        for each in batch:
+            before, shown = known.get(each.topic, (0, 0))
+            if each.version <= before:
+                raise ValueError(f"version {each.version} of {each.topic} is not higher than {before}")
+            known[each.topic] = (each.version, each.version if live else shown)
+        values: list[Values] = [
+            {"topic": topic, "version": known[topic][0], "live": known[topic][1], "retired": False}
+            for topic in {each.topic for each in batch}
+        ]
+        upsert(connection, insert, tables.topics, values)
+        upsert(connection, insert, tables.topic_bodies, map(outbox_rows.body_values, batch))
+        upsert(connection, insert, tables.sent, map(outbox_rows.sent_values, batch))
+        _forget_bodies(connection, {each.topic for each in batch})
+
+
+def _forget_bodies(connection: sa.Connection, topics: Collection[str]) -> None:
+    """Forget bodies that are older than the live one of their topic."""
+    body, topic = tables.topic_bodies.c, tables.topics.c
+    live = sa.select(topic.live).where(topic.topic == body.topic).scalar_subquery()
+    connection.execute(sa.delete(tables.topic_bodies).where(body.topic.in_(topics), body.version < live))
+
+
+def write_facts(connection: sa.Connection, insert: Insert, remembered: Iterable[EntryFacts], forgotten: Iterable[str]) -> None:
+    """Remember what was announced."""
+    for gone in batches(forgotten):
+        connection.execute(sa.delete(tables.announced).where(tables.announced.c.id.in_(gone)))
+    for batch in batches(remembered):
+        upsert(connection, insert, tables.announced, map(outbox_rows.facts_values, batch))
+
+
+def write_deliveries(connection: sa.Connection, insert: Insert, seal: Seal, deliveries: Sequence[Delivery]) -> None:
+    """Add deliveries that are not known yet; a newer one with the same subject drops one that is not being sent."""
+    column = _DELIVERIES.c
+    free = sa.or_(column.claimed_until.is_(None), column.claimed_until <= sa.bindparam("its_now"))
+    same = sa.and_(
+        column.kind == sa.bindparam("its_kind"),
+        column.target == sa.bindparam("its_target"),
+        column.subject == sa.bindparam("its_subject"),
+    )
+    # The columns are set to values of the same statement, which an executemany takes for each row.
+    superseded = sa.update(_DELIVERIES).where(same, free, column.state == State.QUEUED.value)
+    superseded = superseded.values(_dropped(sa.bindparam("its_now")))
+    for batch in batches(deliveries):
+        known = set(connection.execute(sa.select(column.id).where(column.id.in_({each.id for each in batch}))).scalars())
+        new = {each.id: each for each in batch if each.id not in known}
+        last = {(each.kind, each.target, each.subject): each.id for each in new.values() if each.subject}
+        if last:
+            connection.execute(
+                superseded,
+                [
+                    {"its_kind": kind, "its_target": target, "its_subject": subject, "its_now": new[name].created_at}
+                    for (kind, target, subject), name in last.items()
+                ],
+            )
+        rows = [
+            each
+            if not each.subject or last[each.kind, each.target, each.subject] == each.id
+            else dataclasses.replace(each, state=State.DROPPED, ended_at=each.created_at, payload=b"", secret=None)
+            for each in new.values()
+        ]
+        if rows:
+            values = [outbox_rows.delivery_values(each, seal) for each in rows]
+            connection.execute(insert(_DELIVERIES).on_conflict_do_nothing(), values)
+
+
+def settle_deliveries(connection: sa.Connection, insert: Insert, seal: Seal, settled: Sequence[Settled]) -> int:
+    """Write what came of deliveries; return how many had an old fence."""
+    ignored = 0
+    for batch in batches(settled):
+        query = sa.select(_DELIVERIES.c.id, _DELIVERIES.c.fence).where(_DELIVERIES.c.id.in_([each.delivery.id for each in batch]))
+        fences = {name: fence for name, fence in connection.execute(query.with_for_update())}  # noqa: C416 - of rows
+        good = [each for each in batch if fences.get(each.delivery.id) == each.delivery.fence]
+        ignored += len(batch) - len(good)
+        if good:
+            _write_settled(connection, insert, seal, good)
+    return ignored
+
+
+def _write_settled(connection: sa.Connection, insert: Insert, seal: Seal, settled: Sequence[Settled]) -> None:
+    names = ("state", "lane", "attempts", "due_at", "ended_at", "last", "attempted_at")
+    changed: Values = {name: sa.bindparam(f"its_{name}") for name in names} | {"claimed_until": sa.null()}
+    own = _DELIVERIES.c.id == sa.bindparam("its_id")
+    again = sa.update(_DELIVERIES).where(own).values(changed)
+    over = sa.update(_DELIVERIES).where(own).values(changed | {"payload": sa.literal(b""), "secret": sa.null()})
+    for statement, ended in ((again, False), (over, True)):
+        rows = [
+            {
+                "its_id": delivery.id,
+                "its_state": delivery.state.value,
+                "its_lane": delivery.lane.value,
+                "its_attempts": delivery.attempts,
+                "its_due_at": delivery.due_at,
+                "its_ended_at": delivery.ended_at,
+                "its_last": outbox_rows.outcome_text(delivery.last),
+                "its_attempted_at": delivery.last.started if delivery.last is not None else None,
+            }
+            for delivery in (each.delivery for each in settled)
+            if (delivery.state is not State.QUEUED) is ended
+        ]
+        if rows:
+            connection.execute(statement, rows)
+    write_verified(connection, insert, seal, [each.verified for each in settled if each.verified is not None])
+    end_subscriptions(connection, [each.ended for each in settled if each.ended is not None])
+    lives = dict(each.live for each in settled if each.live is not None)
+    for topic, version in lives.items():
+        column = tables.topics.c
+        newer = sa.and_(column.topic == topic, column.live < version, column.version >= version)
+        connection.execute(sa.update(tables.topics).where(newer).values(live=version))
+    if lives:
+        _forget_bodies(connection, lives.keys())
+    write_deliveries(connection, insert, seal, [follow for each in settled for follow in each.follow])
+
+
+def write_verified(connection: sa.Connection, insert: Insert, seal: Seal, subscriptions: Sequence[Subscription]) -> None:
+    """Insert subscriptions, or renew those that are there: their cursors are kept."""
+    if subscriptions:
+        statement = insert(_SUBSCRIPTIONS)
+        renewed = {name: statement.excluded[name] for name in _RENEWED}
+        rows = [outbox_rows.subscription_values(each, seal) for each in subscriptions]
+        connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=renewed), rows)
+
+
+def import_subscriptions(connection: sa.Connection, insert: Insert, seal: Seal, subscriptions: Iterable[Subscription]) -> int:
+    """Insert or replace subscriptions whole; return how many."""
+    count = 0
+    for batch in batches(subscriptions):
+        upsert(connection, insert, _SUBSCRIPTIONS, [outbox_rows.subscription_values(each, seal) for each in batch])
+        count += len(batch)
+    return count
+
+
+def settle_subscriptions(connection: sa.Connection, advanced: Sequence[Advanced]) -> int:
+    """Write what came of subscriptions; return how many had an old fence."""
+    column = _SUBSCRIPTIONS.c
+    held = sa.and_(column.key == sa.bindparam("its_key"), column.fence == sa.bindparam("its_fence"))
+    names = ("delivered", "delivered_at", "attempts", "due_at", "last")
+    changed: Values = {name: sa.bindparam(f"its_{name}") for name in names} | {"claimed_until": sa.null()}
+    # What was sent may be newer than what was claimed.
+    newest = sa.case((column.tried < sa.bindparam("its_delivered"), sa.bindparam("its_delivered")), else_=column.tried)
+    moved = sa.update(_SUBSCRIPTIONS).where(held).values(changed | {"tried": newest})
+    over = sa.delete(_SUBSCRIPTIONS).where(held)
+    written = 0
+    for batch in batches(advanced):
+        ended = [_held(each.subscription) for each in batch if each.ended]
+        going = [_held(each.subscription) | _cursor(each.subscription) for each in batch if not each.ended]
+        written += connection.execute(over, ended).rowcount if ended else 0
+        written += connection.execute(moved, going).rowcount if going else 0
+    return len(advanced) - written
+
+
+def _held(subscription: Subscription) -> Values:
+    return {"its_key": outbox_rows.digest(subscription.key), "its_fence": subscription.fence}
+
+
+def _cursor(subscription: Subscription) -> Values:
+    return {
+        "its_delivered": subscription.delivered,
+        "its_delivered_at": subscription.delivered_at,
+        "its_attempts": subscription.attempts,
+        "its_due_at": subscription.due_at,
+        "its_last": outbox_rows.outcome_text(subscription.last),
+    }
+
+
+def end_subscriptions(connection: sa.Connection, keys: Iterable[SubscriptionKey]) -> int:
+    """Drop subscriptions; return how many there were."""
+    column = _SUBSCRIPTIONS.c.key
+    return sum(
+        connection.execute(sa.delete(_SUBSCRIPTIONS).where(column.in_(batch))).rowcount
+        for batch in batches(map(outbox_rows.digest, keys))
+    )
+
+
+def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
+    """End queued deliveries; return how many."""
+    column = _DELIVERIES.c
+    statement = sa.update(_DELIVERIES).values(_dropped(now))
+    queued = column.state == State.QUEUED.value
+    return sum(connection.execute(statement.where(column.id.in_(batch), queued)).rowcount for batch in batches(ids))
+
+
+def retry(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
+    """Make queued deliveries due; return how many. One that is being sent is left to its sender."""
+    column = _DELIVERIES.c
+    free = sa.or_(column.claimed_until.is_(None), column.claimed_until <= now)
+    statement = sa.update(_DELIVERIES).where(column.state == State.QUEUED.value, free).values(due_at=now, attempts=0)
+    return sum(connection.execute(statement.where(column.id.in_(batch))).rowcount for batch in batches(ids))
+
+
+def forget_ended(connection: sa.Connection, before: datetime) -> int:
+    """Forget deliveries that ended before, and digests of versions that nobody stands at; return how many deliveries."""
+    ended = _DELIVERIES.c.ended_at < before
+    count = connection.execute(sa.delete(_DELIVERIES).where(ended)).rowcount
+    sent, topic, cursor = tables.sent.c, tables.topics.c, _SUBSCRIPTIONS.c
+    live = sa.select(topic.live).where(topic.topic == sent.topic).scalar_subquery()
+    needed = sa.exists().where(cursor.topic == sent.topic, cursor.delivered == sent.version)
+    connection.execute(sa.delete(tables.sent).where(sent.version < live, sa.not_(needed)))
+    return count

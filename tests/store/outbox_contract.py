@@ -1,0 +1,616 @@
+"""What an outbox promises, as tests that any outbox can be put through: a subclass of ``OutboxContract`` says where it is."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from feedservice.deliveries import (
+    Advanced,
+    Announcement,
+    Delivery,
+    EntryFacts,
+    Failure,
+    Lane,
+    Outcome,
+    Settled,
+    State,
+    Subscription,
+    SubscriptionKey,
+    TopicVersion,
+)
+from feedservice.model import EntrySpan
+from feedservice.store import Changes, StoreError, migrations
+from feedservice.store.sql import SqlStore, open_store
+from tests.store.contract import connected
+from tests.store.samples import NOW, Place, document
+
+TOPIC = "https://example.org/feeds/all.atom"
+SECOND = timedelta(seconds=1)
+ALL = dict.fromkeys(Lane, 1000)
+LEASE = 60.0
+AFTER = NOW + timedelta(seconds=61)
+FINE = Outcome(started=NOW, duration=0.25, status=204)
+BAD = Outcome(started=NOW, duration=0.5, failure=Failure.TIMEOUT, detail="遅い\ud83d", retry_after=3.5, answer=b"\x00\xff")
+
+
+def version(
+    number: int, *, topic: str = TOPIC, body: bytes = b"<feed/>", digests: tuple[str, ...] = ("d1", "d2")
+) -> TopicVersion:
+    spans = tuple(EntrySpan(id=f"id {each}", digest=each, start=9 * n, end=9 * n + 8) for n, each in enumerate(digests))
+    return TopicVersion(
+        topic=topic,
+        version=number,
+        feed="all",
+        etag=f"e{number}",
+        media_type="application/atom+xml",
+        link=f'<https://example.org/hub>; rel="hub", <{topic}>; rel="self"',
+        body=body,
+        entries=spans,
+        published_at=NOW,
+    )
+
+
+def delivery(name: str = "msg_1", **changes: object) -> Delivery:
+    made = Delivery(
+        id=name,
+        kind="webhook",
+        target="https://hook.example/",
+        host="hook.example:443",
+        payload=b"payload",
+        secret=b"secret",
+        lane=Lane.FIRST,
+        created_at=NOW,
+        due_at=NOW,
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def subscription(number: int = 1, *, topic: str = TOPIC, **changes: object) -> Subscription:
+    made = Subscription(
+        key=SubscriptionKey(protocol="websub", topic=topic, callback=f"https://reader.example/{number:05}?a=b&c=%2F"),
+        host="reader.example:443",
+        secret=b"\x00secret" + bytes([number % 256]),
+        verified_at=NOW,
+        lease_end=NOW + timedelta(days=10),
+        delivered=1,
+        tried=1,
+        due_at=NOW,
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def facts(name: str, **changes: object) -> EntryFacts:
+    made = EntryFacts(id=name, digest="d", url="https://example.org/a", title="題 & title", published=NOW, updated=NOW)
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def ended(given: Delivery, state: State = State.DELIVERED, outcome: Outcome = FINE) -> Settled:
+    return Settled(delivery=dataclasses.replace(given, state=state, last=outcome, ended_at=NOW, payload=b"", secret=None))
+
+
+def later(given: Delivery, seconds: float) -> Settled:
+    due_at = NOW + timedelta(seconds=seconds)
+    return Settled(delivery=dataclasses.replace(given, lane=Lane.RETRY, last=BAD, due_at=due_at))
+
+
+def got(given: Subscription, number: int) -> Advanced:
+    return Advanced(
+        subscription=dataclasses.replace(given, delivered=number, delivered_at=NOW, attempts=0, due_at=NOW, last=FINE)
+    )
+
+
+def missed(given: Subscription, seconds: float) -> Advanced:
+    return Advanced(subscription=dataclasses.replace(given, due_at=NOW + timedelta(seconds=seconds), last=BAD))
+
+
+def publish(store: SqlStore, *numbers: int, live: bool = True, topic: str = TOPIC) -> None:
+    for number in numbers:
+        store.announce(Announcement(topics=(version(number, topic=topic),), live=live))
+
+
+def queued(store: SqlStore) -> list[str]:
+    return sorted(each.id for each in store.deliveries(state=State.QUEUED))
+
+
+class OutboxContract:
+    @pytest.fixture
+    def place(self) -> Place:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def keys(self, tmp_path: Path) -> Path:
+        return tmp_path / "secrets.key"
+
+    @pytest.fixture
+    def store(self, place: Place, keys: Path) -> Iterator[SqlStore]:
+        with contextlib.closing(open_store(place, key_file=keys)) as store:
+            yield store
+
+    # What is announced.
+
+    def test_a_new_outbox_is_empty(self, store: SqlStore) -> None:
+        assert store.topic_versions() == {}
+        assert store.topic(TOPIC) is None
+        assert store.sent(TOPIC, 1) is None
+        assert store.announced() == {}
+        assert list(store.deliveries()) == []
+        assert list(store.subscriptions()) == []
+        assert store.next_due(NOW) is None
+        assert store.topic_standing(TOPIC, NOW) is None
+        assert store.counts() == {}
+        claim = store.claim(NOW, lanes=ALL, lease=LEASE)
+        assert (claim.until, claim.deliveries, claim.subscriptions) == (NOW + timedelta(seconds=LEASE), (), ())
+
+    def test_what_is_read_is_what_was_written(self, store: SqlStore) -> None:
+        full = delivery(
+            target="名前\ud83d",
+            topic=TOPIC,
+            version=3,
+            subject="s",
+            post="\udcffid",
+            spacing=300.5,
+            lane=Lane.RETRY,
+            attempts=2,
+            due_at=NOW + SECOND,
+            last=BAD,
+        )
+        subscribed = subscription(delivered_at=NOW, method="sha512", procedure="xml-rpc:ping", attempts=3, last=BAD, tried=2)
+        announced = facts("tag:\ud83d", categories=("投資", "b"), summary="s", announce=False)
+        store.announce(Announcement(topics=(version(1, body=b"\x00\xff"),), deliveries=(full,), remembered=(announced,)))
+        store.import_subscriptions([subscribed])
+        assert store.delivery(full.id) == full
+        assert list(store.deliveries()) == [full]
+        assert list(store.subscriptions()) == [subscribed]
+        assert store.announced() == {announced.id: announced}
+        assert store.topic(TOPIC) == version(1, body=b"\x00\xff")
+        assert store.sent(TOPIC, 1) == {"d1", "d2"}
+
+    def test_an_announcement_is_in_the_transaction_of_the_documents(self, store: SqlStore) -> None:
+        announcement = Announcement(topics=(version(1),), deliveries=(delivery(),), remembered=(facts("a"),))
+        store.publish(at=NOW, documents=Changes(changed=[document()]), announcement=announcement)
+        assert [each.etag for each in store.documents()] == ["e1"]
+        assert queued(store) == ["msg_1"]
+        refused = dataclasses.replace(announcement, deliveries=(delivery("msg_2"),))
+        with pytest.raises(ValueError, match=r"version 1 of .* is not higher than 1"):
+            store.publish(at=NOW, documents=Changes(changed=[document(etag="e2")]), announcement=refused)
+        assert [each.etag for each in store.documents()] == ["e1"]
+        assert queued(store) == ["msg_1"]
+
+    def test_facts_are_replaced_and_forgotten(self, store: SqlStore) -> None:
+        store.announce(Announcement(remembered=(facts("a"), facts("b"))))
+        store.announce(Announcement(remembered=(facts("a", title="new"),), forgotten=("b", "c")))
+        assert store.announced() == {"a": facts("a", title="new")}
+        assert store.announced(["a", "b"]) == {"a": facts("a", title="new")}
+        assert store.announced([]) == {}
+
+    def test_the_live_version_is_shown_until_a_newer_one_is_seen(self, store: SqlStore) -> None:
+        publish(store, 1)
+        publish(store, 2, 3, live=False)
+        assert store.topic_versions() == {TOPIC: 3}
+        assert store.topic(TOPIC) == version(1)
+        store.enqueue([delivery(kind="live")])
+        for seen, shown in ((2, 2), (1, 2), (9, 2), (3, 3)):
+            (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+            store.settle([dataclasses.replace(later(held, 0), live=(TOPIC, seen))])
+            found = store.topic(TOPIC)
+            assert found is not None
+            assert found.version == shown
+        assert store.sent(TOPIC, 1) == store.sent(TOPIC, 3) == {"d1", "d2"}
+
+    def test_a_topic_that_was_never_live_has_no_version_to_show(self, store: SqlStore) -> None:
+        publish(store, 1, live=False)
+        store.import_subscriptions([subscription(delivered=0, tried=0)])
+        assert store.topic(TOPIC) is None
+        assert store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions == ()
+        assert store.next_due(NOW) is None
+
+    def test_a_retired_topic_keeps_its_number_and_its_subscribers_and_is_sent_to_nobody(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription()])
+        store.announce(Announcement(retired=(TOPIC,)))
+        assert store.topic_versions() == {TOPIC: 2}
+        assert store.topic(TOPIC) is None
+        assert store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions == ()
+        assert store.next_due(NOW) is None
+        publish(store, 3)
+        assert [each.tried for each in store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions] == [3]
+
+    def test_a_newer_delivery_drops_an_older_one_to_the_same_target_and_subject(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a", subject="s"), delivery("b", subject="s", target="other"), delivery("c"), delivery("d")])
+        store.enqueue([delivery("e", subject="s", created_at=NOW + SECOND)])
+        assert queued(store) == ["b", "c", "d", "e"]
+        dropped = store.delivery("a")
+        assert dropped == delivery(
+            "a", subject="s", state=State.DROPPED, ended_at=NOW + SECOND, payload=b"", secret=None, fence=1
+        )
+
+    def test_of_two_in_one_call_the_later_counts(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a", subject="s"), delivery("b", subject="s")])
+        assert queued(store) == ["b"]
+        assert store.counts() == {("webhook", State.QUEUED): 1, ("webhook", State.DROPPED): 1}
+
+    def test_one_that_is_being_sent_is_not_dropped_until_its_lease_has_ended(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a", subject="s")])
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        store.enqueue([delivery("b", subject="s")])
+        assert queued(store) == ["a", "b"]
+        store.enqueue([delivery("c", subject="s", created_at=AFTER)])
+        assert queued(store) == ["c"]
+        assert store.settle([ended(held)]) == 1
+
+    def test_the_same_delivery_is_added_once(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a", subject="s")])
+        store.enqueue([delivery("b", subject="s")])
+        store.enqueue([delivery("a", subject="s"), delivery("b", subject="s")])
+        assert queued(store) == ["b"]
+
+    def test_how_a_target_stands(self, store: SqlStore) -> None:
+        here = ("webhook", "https://hook.example/", "s")
+        assert store.standings([here]) == {}
+        store.enqueue([delivery("a", subject="s")])
+        assert store.standings([here, ("x", "y", "z")])[here].waiting == delivery("a", subject="s")
+        assert store.standings([here])[here].attempted_at is None
+        (held,) = store.claim(NOW + SECOND, lanes=ALL, lease=LEASE).deliveries
+        standing = store.standings([here])[here]
+        assert (standing.waiting, standing.attempted_at) == (None, NOW + SECOND)
+        store.settle([ended(held)])
+        standing = store.standings([here])[here]
+        assert (standing.waiting, standing.attempted_at) == (None, NOW)
+
+    # Claims.
+
+    def test_a_claim_counts_the_attempt_before_it_returns(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.enqueue([delivery()])
+        store.import_subscriptions([subscription()])
+        claim = store.claim(NOW, lanes=ALL, lease=LEASE)
+        assert claim.until == NOW + timedelta(seconds=LEASE)
+        assert claim.deliveries == (delivery(attempts=1, fence=1),)
+        assert claim.subscriptions == (subscription(attempts=1, fence=1, tried=2),)
+        assert tuple(store.deliveries()) == claim.deliveries
+        assert tuple(store.subscriptions()) == claim.subscriptions
+
+    def test_what_is_claimed_is_given_to_nobody_else_before_the_lease_ends(
+        self, store: SqlStore, place: Place, keys: Path
+    ) -> None:
+        publish(store, 1, 2)
+        store.enqueue([delivery()])
+        store.import_subscriptions([subscription()])
+        store.claim(NOW, lanes=ALL, lease=LEASE)
+        with contextlib.closing(open_store(place, key_file=keys)) as other:
+            for each in (store, other):
+                claim = each.claim(NOW + timedelta(seconds=59), lanes=ALL, lease=LEASE)
+                assert (claim.deliveries, claim.subscriptions) == ((), ())
+            assert other.next_due(NOW) == NOW + timedelta(seconds=LEASE)
+            claim = other.claim(AFTER, lanes=ALL, lease=LEASE)
+        assert [(each.fence, each.attempts) for each in claim.deliveries] == [(2, 2)]
+        assert [(each.fence, each.attempts) for each in claim.subscriptions] == [(2, 2)]
+
+    def test_an_older_fence_writes_nothing(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        publish(store, 3, live=False)
+        store.enqueue([delivery()])
+        store.import_subscriptions([subscription(1), subscription(2)])
+        old = store.claim(NOW, lanes=ALL, lease=LEASE)
+        new = store.claim(AFTER, lanes=ALL, lease=LEASE)
+        settled = dataclasses.replace(
+            ended(old.deliveries[0]),
+            verified=subscription(3),
+            ended=subscription(2).key,
+            live=(TOPIC, 3),
+            follow=(delivery("msg_2"),),
+        )
+        gone = Advanced(subscription=old.subscriptions[1], ended=True)
+        assert store.settle([settled], [got(old.subscriptions[0], 2), gone]) == 3
+        assert tuple(store.deliveries()) == new.deliveries
+        assert tuple(store.subscriptions()) == new.subscriptions
+        assert store.settle([settled], []) == 1
+        assert store.topic(TOPIC) == version(2)
+
+    def test_a_settled_delivery_is_let_go(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a"), delivery("b"), delivery("c")])
+        a, b, c = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        back = dataclasses.replace(c, attempts=0)
+        assert store.settle([ended(a), later(b, 30), Settled(delivery=back)]) == 0
+        assert store.delivery("a") == ended(a).delivery
+        assert store.delivery("b") == later(b, 30).delivery
+        assert store.delivery("c") == back
+        assert [each.id for each in store.claim(NOW, lanes=ALL, lease=LEASE).deliveries] == ["c"]
+        assert store.next_due(NOW) == NOW + timedelta(seconds=30)
+        assert [each.id for each in store.claim(NOW + timedelta(seconds=30), lanes=ALL, lease=LEASE).deliveries] == ["b"]
+
+    def test_lanes_have_each_their_share_and_the_oldest_come_first(self, store: SqlStore) -> None:
+        store.enqueue(
+            [delivery(f"{lane.value}{number}", lane=lane, due_at=NOW - number * SECOND) for lane in Lane for number in range(5)]
+        )
+        claim = store.claim(NOW, lanes={Lane.FIRST: 2, Lane.RETRY: 1, Lane.VERIFICATION: 0}, lease=LEASE)
+        assert [each.id for each in claim.deliveries] == ["first4", "first3", "retry4"]
+        assert store.claim(NOW, lanes={}, lease=LEASE).deliveries == ()
+
+    def test_nothing_of_a_busy_host_is_claimed(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.enqueue([delivery("a"), delivery("b", host="other.example:443")])
+        store.import_subscriptions([subscription(1), subscription(2, host="other.example:443")])
+        busy = {"hook.example:443", "reader.example:443"}
+        claim = store.claim(NOW, lanes=ALL, lease=LEASE, busy=busy)
+        assert [each.id for each in claim.deliveries] == ["b"]
+        assert [each.host for each in claim.subscriptions] == ["other.example:443"]
+        assert store.next_due(NOW, busy) == NOW + timedelta(seconds=LEASE)
+        assert store.next_due(NOW) == NOW
+
+    def test_a_delivery_waits_for_its_topic(self, store: SqlStore) -> None:
+        publish(store, 1)
+        publish(store, 2, live=False)
+        store.enqueue(
+            [delivery("a", topic=TOPIC, version=2), delivery("b", topic=TOPIC, version=1), delivery("c", topic="unknown")]
+        )
+        store.enqueue([delivery("d", kind="live", lane=Lane.VERIFICATION)])
+        claim = store.claim(NOW, lanes=ALL, lease=LEASE)
+        assert sorted(each.id for each in claim.deliveries) == ["b", "d"]
+        look = next(each for each in claim.deliveries if each.id == "d")
+        store.settle([dataclasses.replace(ended(look), live=(TOPIC, 2))])
+        assert store.next_due(NOW) == NOW
+        assert [each.id for each in store.claim(NOW, lanes=ALL, lease=LEASE).deliveries] == ["a"]
+
+    def test_ten_thousand_are_claimed_and_settled_in_batches_each_once(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions(subscription(number) for number in range(5000))
+        store.enqueue([delivery(f"{number:05}") for number in range(5000)])
+        seen: list[object] = []
+        while store.next_due(NOW) == NOW:
+            claim = store.claim(NOW, lanes=ALL, lease=LEASE)
+            assert len(claim.deliveries) + len(claim.subscriptions) == 1000
+            seen += [each.id for each in claim.deliveries]
+            seen += [each.key for each in claim.subscriptions]
+            assert store.settle(list(map(ended, claim.deliveries)), [got(each, 2) for each in claim.subscriptions]) == 0
+        assert len(seen) == len(set(seen)) == 10_000
+        assert store.counts() == {("webhook", State.DELIVERED): 5000}
+
+    def test_callers_at_the_same_time_never_claim_the_same(self, store: SqlStore, place: Place, keys: Path) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions(subscription(number) for number in range(300))
+        store.enqueue([delivery(f"{number:05}") for number in range(300)])
+
+        def everything(each: SqlStore) -> list[object]:
+            found: list[object] = []
+            while True:
+                claim = each.claim(NOW, lanes={Lane.FIRST: 20}, lease=LEASE)
+                if not claim.deliveries and not claim.subscriptions:
+                    return found
+                found += [one.id for one in claim.deliveries]
+                found += [one.key for one in claim.subscriptions]
+
+        with contextlib.closing(open_store(place, key_file=keys)) as other, ThreadPoolExecutor(2) as threads:
+            both = [one for found in threads.map(everything, [store, other]) for one in found]
+        assert len(both) == len(set(both)) == 600
+
+    # Fan-out.
+
+    def test_a_new_version_makes_every_subscriber_due_at_once(self, store: SqlStore) -> None:
+        publish(store, 1)
+        store.import_subscriptions([subscription(1), subscription(2, due_at=NOW + timedelta(days=9))])
+        assert store.next_due(NOW) is None
+        publish(store, 2)
+        assert store.next_due(NOW) == NOW
+        first, second = store.claim(NOW, lanes={Lane.FIRST: 9}, lease=LEASE).subscriptions
+        store.settle(subscriptions=[got(first, 2), missed(second, 30)])
+        assert store.next_due(NOW) == NOW + timedelta(seconds=30)
+        assert store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions == ()
+        # Of a newer version one that has failed is due at once as well, and its count begins anew.
+        publish(store, 3)
+        claim = store.claim(NOW, lanes={Lane.FIRST: 9}, lease=LEASE)
+        assert sorted((each.tried, each.attempts, each.delivered) for each in claim.subscriptions) == [(3, 1, 1), (3, 1, 2)]
+
+    def test_one_that_failed_is_tried_again_in_the_lane_for_that(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription()])
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        store.settle(subscriptions=[missed(held, 30)])
+        then = NOW + timedelta(seconds=30)
+        assert store.claim(then, lanes={Lane.FIRST: 9}, lease=LEASE).subscriptions == ()
+        (held,) = store.claim(then, lanes={Lane.RETRY: 9}, lease=LEASE).subscriptions
+        assert (held.attempts, held.tried, held.last) == (2, 2, BAD)
+
+    def test_the_version_that_was_sent_counts_and_not_the_one_that_was_claimed(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription()])
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        publish(store, 3)
+        store.settle(subscriptions=[got(held, 3)])
+        assert store.next_due(NOW) is None
+        publish(store, 4)
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        publish(store, 5)
+        # What came in between is not lost: the cursor says what was sent, not when.
+        store.settle(subscriptions=[got(held, 4)])
+        assert [each.tried for each in store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions] == [5]
+
+    def test_a_subscription_is_sent_nothing_after_its_lease(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription(lease_end=NOW + SECOND), subscription(2)])
+        claim = store.claim(NOW + SECOND, lanes=ALL, lease=LEASE)
+        assert [each.key for each in claim.subscriptions] == [subscription(2).key]
+        assert store.expire(NOW + SECOND) == 1
+        assert store.count_subscriptions() == 1
+
+    def test_a_retry_after_the_lease_is_never_due(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription(lease_end=NOW + timedelta(seconds=30))])
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        store.settle(subscriptions=[missed(held, 30)])
+        assert store.next_due(NOW) is None
+
+    def test_one_that_is_gone_is_dropped(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription()])
+        (held,) = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        assert store.settle(subscriptions=[Advanced(subscription=held, ended=True)]) == 0
+        assert list(store.subscriptions()) == []
+
+    # Verification.
+
+    def settle_one(self, store: SqlStore, **changes: object) -> None:
+        store.enqueue([delivery(f"msg_{store.counts()!r:.200}".encode().hex(), kind="verify", lane=Lane.VERIFICATION)])
+        held = store.claim(NOW, lanes={Lane.VERIFICATION: 1}, lease=LEASE).deliveries[0]
+        assert store.settle([dataclasses.replace(ended(held), **changes)]) == 0  # type: ignore[arg-type]
+
+    def test_a_verified_subscription_is_there_and_a_renewal_keeps_its_cursor(self, store: SqlStore) -> None:
+        self.settle_one(store, verified=subscription(delivered=5, tried=0))
+        assert list(store.subscriptions()) == [subscription(delivered=5, tried=5)]
+        until = NOW + timedelta(days=20)
+        self.settle_one(store, verified=subscription(delivered=9, secret=None, method="sha1", lease_end=until, verified_at=until))
+        (found,) = store.subscriptions()
+        assert found == subscription(delivered=5, tried=5, secret=None, method="sha1", lease_end=until, verified_at=until)
+
+    def test_unsubscribing_ends_one_subscription(self, store: SqlStore) -> None:
+        store.import_subscriptions([subscription(1), subscription(2)])
+        self.settle_one(store, ended=subscription(1).key)
+        assert list(store.subscriptions()) == [subscription(2)]
+
+    def test_what_follows_is_queued(self, store: SqlStore) -> None:
+        self.settle_one(store, follow=(delivery("next"),))
+        assert queued(store) == ["next"]
+
+    def test_pending_verifications_are_counted_by_host(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a", lane=Lane.VERIFICATION), delivery("b"), delivery("c", lane=Lane.VERIFICATION, host="other")])
+        assert store.count_verifying("hook.example:443") == 1
+
+    # Subscriptions.
+
+    def test_subscriptions_come_by_key_and_are_counted(self, store: SqlStore) -> None:
+        other = subscription(1, topic="https://example.org/other")
+        cloud = subscription(3, host="cloud.example:80")
+        cloud = dataclasses.replace(cloud, key=dataclasses.replace(cloud.key, protocol="rsscloud"))
+        assert store.import_subscriptions([subscription(2), other, subscription(1), cloud]) == 4
+        assert list(store.subscriptions()) == [cloud, subscription(1), subscription(2), other]
+        assert list(store.subscriptions(protocol="websub", topic=TOPIC)) == [subscription(1), subscription(2)]
+        counts = [
+            store.count_subscriptions(host=host, topic=topic) for host in (None, "cloud.example:80") for topic in (None, TOPIC)
+        ]
+        assert counts == [4, 3, 1, 1]
+        assert store.end_subscriptions([subscription(1).key, subscription(9).key]) == 1
+        assert store.count_subscriptions() == 3
+
+    def test_an_import_replaces_whole(self, store: SqlStore) -> None:
+        store.import_subscriptions([subscription()])
+        store.import_subscriptions([subscription(delivered=7, tried=8, attempts=2, secret=None)])
+        assert list(store.subscriptions()) == [subscription(delivered=7, tried=8, attempts=2, secret=None)]
+
+    # What the operator sees and does.
+
+    def test_deliveries_are_found_newest_first(self, store: SqlStore) -> None:
+        store.enqueue(
+            [
+                delivery("a", post="p"),
+                delivery("b", created_at=NOW + SECOND, target="t"),
+                delivery("c", created_at=NOW - SECOND, kind="websub"),
+            ]
+        )
+        assert [each.id for each in store.deliveries()] == ["b", "a", "c"]
+        assert [each.id for each in store.deliveries(post="p")] == ["a"]
+        assert [each.id for each in store.deliveries(target="t", state=State.QUEUED)] == ["b"]
+        assert [each.id for each in store.deliveries(kind="websub")] == ["c"]
+        assert store.delivery("z") is None
+
+    def test_retry_and_drop_are_for_what_is_queued(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a"), delivery("b"), delivery("c", due_at=NOW + timedelta(days=1), attempts=7)])
+        a, b = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        store.settle([ended(a)])
+        assert store.retry(["a", "b", "c", "z"], NOW) == 1
+        retried = store.delivery("c")
+        assert retried is not None
+        assert (retried.due_at, retried.attempts) == (NOW, 0)
+        assert store.drop(["a", "b", "c", "z"], NOW) == 2
+        dropped = store.delivery("b")
+        assert dropped is not None
+        assert (dropped.state, dropped.payload, dropped.secret, dropped.ended_at) == (State.DROPPED, b"", None, NOW)
+        assert store.settle([later(b, 0)]) == 1
+        assert queued(store) == []
+
+    def test_how_far_a_version_has_come(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        publish(store, 3, live=False)
+        store.import_subscriptions([subscription(number, host=f"h{number}") for number in range(4)])
+        store.import_subscriptions([subscription(9, lease_end=NOW)])
+        held = store.claim(NOW, lanes={Lane.FIRST: 3}, lease=LEASE).subscriptions
+        store.settle(subscriptions=[got(held[0], 2), missed(held[1], 30)])
+        standing = store.topic_standing(TOPIC, NOW)
+        assert standing is not None
+        assert (standing.version, standing.live, standing.active, standing.confirmed) == (3, 2, 4, 1)
+        assert standing.confirmed_at == standing.published_at == NOW
+        assert standing.retrying == (held[1].host,)
+
+    # Housekeeping.
+
+    def test_ended_deliveries_are_kept_for_a_while(self, store: SqlStore) -> None:
+        store.enqueue([delivery("a"), delivery("b")])
+        store.drop(["a"], NOW)
+        assert store.forget_ended(NOW) == 0
+        assert store.forget_ended(NOW + SECOND) == 1
+        assert [each.id for each in store.deliveries()] == ["b"]
+
+    def test_digests_are_kept_while_somebody_stands_there(self, store: SqlStore) -> None:
+        publish(store, 1, 2, 3, 4)
+        publish(store, 5, live=False)
+        store.import_subscriptions([subscription(1, delivered=2, tried=2)])
+        store.forget_ended(NOW)
+        assert [number for number in range(1, 6) if store.sent(TOPIC, number) is not None] == [2, 4, 5]
+
+    # Secrets.
+
+    def test_no_secret_is_in_the_database_as_it_is(self, store: SqlStore, place: Place) -> None:
+        store.enqueue([delivery()])
+        store.import_subscriptions([subscription()])
+        with connected(place) as connection:
+            for table in ("deliveries", "subscriptions"):
+                for row in connection.execute(sa.text(f"SELECT secret FROM {table}")):
+                    assert b"secret" not in bytes(row[0])
+
+    def test_the_key_is_for_its_owner_only_and_is_needed(self, store: SqlStore, place: Place, keys: Path) -> None:
+        store.import_subscriptions([subscription(1, secret=None)])
+        assert not keys.exists()
+        store.import_subscriptions([subscription(2)])
+        assert keys.stat().st_mode & 0o777 == 0o600
+        good = keys.read_bytes()
+        for text, message in ((None, "missing"), ("0" * 64, "cannot be opened"), ("short", "no key file")):
+            keys.unlink()
+            if text is not None:
+                keys.write_text(text)
+            with contextlib.closing(open_store(place, key_file=keys)) as other:
+                with pytest.raises(StoreError, match=message) as caught:
+                    list(other.subscriptions())
+                assert caught.value.hint
+                assert "secret\x02" not in str(caught.value)
+            keys.write_bytes(good)
+        assert len(list(store.subscriptions())) == 2
+
+    def test_a_secret_belongs_to_its_row(self, store: SqlStore, place: Place) -> None:
+        store.import_subscriptions([subscription(1), subscription(2)])
+        with connected(place) as connection:
+            one, two = connection.execute(sa.text("SELECT secret FROM subscriptions ORDER BY callback")).scalars()
+            for old, new in ((one, b"x"), (two, one)):
+                connection.execute(
+                    sa.text("UPDATE subscriptions SET secret = :new WHERE secret = :old"), {"old": old, "new": new}
+                )
+        with pytest.raises(StoreError, match="cannot be opened"):
+            list(store.subscriptions())
+
+    # Older stores.
+
+    def test_a_store_without_an_outbox_gets_one_and_keeps_what_it_has(self, place: Place, keys: Path) -> None:
+        with connected(place) as connection:
+            migrations.upgrade(connection, "0002")
+            row = {"path": "古い.md".encode(), "id": b"tag:a", "first_seen": 1}
+            connection.execute(sa.text("INSERT INTO ledger VALUES (:path, :id, :first_seen)"), row)
+        with contextlib.closing(open_store(place, key_file=keys)) as store:
+            assert [each.path for each in store.ledger()] == ["古い.md"]
+            publish(store, 1)
+            assert store.topic_versions() == {TOPIC: 1}
