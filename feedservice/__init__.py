@@ -14,6 +14,9 @@ Text becomes posts, posts become feeds, feeds become documents; everything up to
                                                                              ▼
                                                                    public/ (staged, then renamed)
 
+``service.daemon`` says when: a change that has settled (``watch``), an instant (``timetable``), a question (``control``,
+``web.admin``). ``passes`` makes one pass at a time of all that is asked for, ``web`` shows what it published, ``cli.run`` wires.
+
 - A newcomer reads ``model`` (the nouns), ``service.publish`` (the pipe), ``service.collect`` and ``service.render`` (its halves),
   ``feeds.selection`` (a typical pure room), ``cli`` (the verbs).
 - "Decide" and "do" are different rooms. ``posts`` and ``feeds`` take values, with the clock's reading and the facts of the file

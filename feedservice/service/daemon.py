@@ -15,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -107,6 +108,7 @@ class Daemon:
         self.services: list[Service] = []
         """Further long-running tasks: started in order before the first pass, stopped in reverse order after the last."""
         self._work = work
+        self._errands: set[asyncio.Future[list[Problem]]] = set()
         self._told = ""
         self._beaten = time.monotonic()
 
@@ -115,6 +117,7 @@ class Daemon:
         tasks: list[asyncio.Task[None]] = []
         async with contextlib.AsyncExitStack() as started:
             started.callback(self.passes.close)
+            started.push_async_callback(self._errands_done)
             started.push_async_callback(_ended, tasks)
             for service in self.services:
                 await service.start()
@@ -129,6 +132,10 @@ class Daemon:
             self._work.alive.stopping()
             logger.info("stopping")
             self.ready = False
+
+    async def _errands_done(self) -> None:
+        """Wait for what goes on in threads: they cannot be ended, and what they use is closed after this."""
+        await asyncio.gather(*self._errands, return_exceptions=True)
 
     async def _begin(self) -> None:
         """Listen before the first look: what changes during it is noticed."""
@@ -219,7 +226,7 @@ class Daemon:
         self.timetable.every("rescan", seconds(self.loaded.config.schedule.rescan), self._rescan)
         for errand in self._work.errands:
             if self.timetable.when(errand.name) is None:
-                self.timetable.every(errand.name, errand.every, _errand(errand))
+                self.timetable.every(errand.name, errand.every, functools.partial(self._run, errand))
 
     async def _due(self) -> None:
         await self.passes.ask(Wanted(reasons=("due",), paths=frozenset()))
@@ -244,6 +251,15 @@ class Daemon:
             if watchdog is not None:
                 self._work.alive.alive()
             await asyncio.sleep(_SECOND if watchdog is None else min(_SECOND, watchdog / 3))
+
+    async def _run(self, errand: Errand) -> None:
+        work = asyncio.ensure_future(asyncio.to_thread(lambda: list(errand.do())))
+        self._errands.add(work)
+        work.add_done_callback(self._errands.discard)
+        try:
+            _log(await work)
+        except FeedserviceError as error:
+            logger.error("%s: %s", errand.name, error)  # noqa: TRY400  -- an expected failure; there is nothing in a traceback
 
     def late(self) -> str | None:
         """Return what is not on time; None when everything is."""
@@ -334,18 +350,6 @@ def _fixed(before: Loaded, after: Loaded) -> list[str]:
         return found
 
     return [name for name in _FIXED if value(before, name) != value(after, name)]
-
-
-def _errand(errand: Errand) -> Callable[[], Coroutine[None, None, None]]:
-    async def go() -> None:
-        try:
-            problems = await asyncio.to_thread(lambda: list(errand.do()))
-        except FeedserviceError as error:
-            logger.error("%s: %s", errand.name, error)  # noqa: TRY400  -- an expected failure; there is nothing in a traceback
-            return
-        _log(problems)
-
-    return go
 
 
 def _log(problems: Iterable[Problem]) -> None:

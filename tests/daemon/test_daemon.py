@@ -269,6 +269,7 @@ def test_after_kill_9_the_next_one_starts(site: Site) -> None:
     ("extra", "arguments", "said"),
     [
         ("state: " + "long/" * 30 + "\n", (), "the path of the control socket is too long"),
+        ("state: config.yaml/state\n", (), "config.yaml/state cannot be written: Not a directory"),
         ("", ("--host", "192.0.2.1"), "192.0.2.1:0 is no address of this machine"),
         ("content: {directory: nowhere}\n", (), "there is no content directory"),
     ],
