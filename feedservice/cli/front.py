@@ -20,6 +20,7 @@ from feedservice.config import Loaded
 from feedservice.config.sections import seconds
 from feedservice.config.serve import Serve
 from feedservice.errors import RefusedError
+from feedservice.feeds import lifecycle
 from feedservice.feeds.formats import FORMATS
 from feedservice.model import Published
 from feedservice.service import files
@@ -130,15 +131,14 @@ class Front:
                 yield each
 
     def _library(self, loaded: Loaded, report: Report, published: Iterable[Published], memory: Memory) -> library.Library:
-        feeds = loaded.config.feeds
         return library.make(
             published,
             root=loaded.root / loaded.config.output,
             terms=terms(loaded.config, unix=self.place.path is not None),
             due=report.due,
             memory=memory,
-            moved=feeds.moved,
-            gone=feeds.gone,
+            moved=lifecycle.moved(loaded.config, report.feeds),
+            gone=loaded.config.feeds.gone,
         )
 
     def _remembered(self, loaded: Loaded, published: Iterable[Published]) -> Memory:

@@ -91,6 +91,19 @@ def plan(config: Config, posts: Sequence[Named]) -> Plan:
     return Plan(specs=specs, categories=categories, tags=tag_names, aliases=aliases, problems=tuple(problems))
 
 
+def former(config: Config, specs: Sequence[FeedSpec]) -> Iterator[tuple[FeedSpec, FeedSpec]]:
+    """Yield for every other spelling of a category (``aka``) the feed that it would have had, and the one that it is part of."""
+    current = {spec.term: spec for spec in specs if spec.kind is FeedKind.CATEGORY}
+    for label, settings in config.feeds.categories.items():
+        spec = current.get(identity(label))
+        if settings is None or spec is None:
+            continue
+        for other in settings.aka:
+            key = identity(other)
+            slug = slugs([other], taken=RESERVED)[key]
+            yield _spec(config, _Wanted(key=slug, kind=FeedKind.CATEGORY, label=other, slug=slug, term=key)), spec
+
+
 def _category_feeds(
     config: Config,
     categories: Mapping[str, tuple[str, str]],
