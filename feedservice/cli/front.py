@@ -139,6 +139,7 @@ class Front:
             memory=memory,
             moved=lifecycle.moved(loaded.config, report.feeds),
             gone=loaded.config.feeds.gone,
+            before=self.desk.library if self.desk is not None else None,
         )
 
     def _remembered(self, loaded: Loaded, published: Iterable[Published]) -> Memory:

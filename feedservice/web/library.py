@@ -106,17 +106,23 @@ def make(
     memory: Memory | None = None,
     moved: Mapping[str, str] | None = None,
     gone: Collection[str] = (),
+    before: Library | None = None,
 ) -> Library:
     """Make the table of a pass.
 
     ``root``: the output directory. ``due``: when the next scheduled post changes the feeds. ``memory``: older versions, for
     deltas. ``moved``: old path → new path or URL, answered 301. ``gone``: paths answered 410. These are as people type them,
-    percent-encoded or not. Asks the file system for the size and time of every coded file.
+    percent-encoded or not. Asks the file system for the size and time of every coded file. ``before``: the table of the last pass
+    over the same directory; what is as it was is taken from there.
     """
     resources: dict[str, Held] = {}
+    known = before.resources if before is not None else {}
     for each in published:
         own = normal(f"/{each.path}")
-        held = _held(each, root=root, terms=terms, due=due, memory=memory or {})
+        older = versions.older(memory or {}, each.path)
+        held = known.get(own)
+        if held is None or not _is_still(held, each, terms=terms, due=due, older=older):
+            held = _held(each, root=root, terms=terms, due=due, older=older)
         for path in _paths(own):
             # A directory's page goes before its feed, whichever is published first.
             if path not in resources or own.endswith(_PAGE) or path == own:
@@ -158,7 +164,22 @@ def _paths(own: str) -> Iterator[str]:
             yield own.removesuffix(index) + "/"
 
 
-def _held(each: Published, *, root: Path, terms: Terms, due: datetime | None, memory: Memory) -> Held:
+def _is_still(held: Held, each: Published, *, terms: Terms, due: datetime | None, older: Mapping[str, Version]) -> bool:
+    """Say whether a resource of the last pass is the one that would be made now. The same hash is of the same bytes."""
+    was, resource = held.published, held.resource
+    same_file = (was.path, was.etag, was.codings) == (each.path, each.etag, each.codings)
+    same_fields = (was.last_modified, was.links, was.media_type) == (each.last_modified, each.links, each.media_type)
+    same_terms = (resource.poll_interval, resource.browser_type) == (terms.poll_interval, _browser_type(each, terms))
+    return (
+        not each.changed and same_file and same_fields and same_terms and resource.next_change == due and held.versions == older
+    )
+
+
+def _browser_type(each: Published, terms: Terms) -> str | None:
+    return terms.browser_type if each.format in _XML else None
+
+
+def _held(each: Published, *, root: Path, terms: Terms, due: datetime | None, older: Mapping[str, Version]) -> Held:
     lengths = {IDENTITY: each.size, **{coding: size for coding, size in each.codings.items() if coding in SUFFIXES}}
     return Held(
         published=each,
@@ -173,11 +194,11 @@ def _held(each: Published, *, root: Path, terms: Terms, due: datetime | None, me
             next_change=due,
             immutable=each.immutable,
             links=each.links,
-            browser_type=terms.browser_type if each.format in _XML else None,
+            browser_type=_browser_type(each, terms),
             document=_document(each, b"") if each.entries and not each.immutable else None,
         ),
         stored={coding: _stored(each, coding, size, root) for coding, size in lengths.items()},
-        versions=versions.older(memory, each.path),
+        versions=older,
     )
 
 
