@@ -125,6 +125,14 @@ class SqlOutbox(Database):
             query = query.where(column.topic == topic)
         return self._stream(query, lambda row: outbox_rows.subscription(row, self._seal))
 
+    def subscription(self, key: SubscriptionKey) -> Subscription | None:
+        """See ``Outbox.subscription``."""
+        column = _SUBSCRIPTIONS.c
+        its = (column.protocol == key.protocol, column.topic == key.topic, column.callback == key.callback)
+        with self._reading() as connection:
+            row = connection.execute(sa.select(_SUBSCRIPTIONS).where(*its)).one_or_none()
+        return None if row is None else outbox_rows.subscription(row, self._seal)
+
     def count_subscriptions(self, *, host: str | None = None, topic: str | None = None) -> int:
         """See ``Outbox.count_subscriptions``."""
         column = _SUBSCRIPTIONS.c

@@ -169,6 +169,8 @@ class OutboxContract:
         assert store.delivery(full.id) == full
         assert list(store.deliveries()) == [full]
         assert list(store.subscriptions()) == [subscribed]
+        assert store.subscription(subscribed.key) == subscribed
+        assert store.subscription(dataclasses.replace(subscribed.key, callback="https://nobody.example/")) is None
         assert store.announced() == {announced.id: announced}
         assert store.topic(TOPIC) == version(1, body=b"\x00\xff")
         assert store.sent(TOPIC, 1) == {"d1", "d2"}
