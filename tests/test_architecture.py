@@ -69,8 +69,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "markupsafe": ("feeds.pages",),
     "sqlalchemy": ("store.*",),
     "alembic": ("store.*",),
-    # The transport is httpx's kind; the sender makes its requests and reads its errors.
-    "httpx": ("service.transport", "service.sender"),
+    # The transport is httpx's kind; the sender and what fetches old feeds make its requests and read its errors.
+    "httpx": ("service.transport", "service.sender", "service.fetch"),
     "httptools": ("service.exchange", "web.connection"),
     "watchfiles": ("service.watch",),
     "apscheduler": ("service.timetable",),

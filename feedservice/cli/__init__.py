@@ -36,6 +36,7 @@ VERBS = {
     "rebuild": ("feedservice.cli.rebuild", "Have the feeds built now."),
     "next": ("feedservice.cli.rebuild", "Show what time will bring."),
     "readers": ("feedservice.cli.readers", "Show who reads the feeds."),
+    "adopt": ("feedservice.cli.adopt", "Take over the ids of the feeds that people subscribe to."),
     "init": ("feedservice.cli.setup", "Write a commented config.yaml."),
     "config": ("feedservice.cli.setup", "Look at the configuration."),
     "completion": ("feedservice.cli.setup", "Print the completion script of a shell."),

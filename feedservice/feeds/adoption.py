@@ -2,7 +2,7 @@
 
 ::
 
-    Source (a feed, its archives) ─match→ Matched: pairs, doubts, what is left
+    Source (a feed, its archives) ─match→ Matched: pairs, doubts, what is left ─takeover→ rows of the ledger
 
 The same id, the same link, the same path on another host, the same title on the same day, the same text: each step takes what
 it is sure of and leaves the rest to the next. One entry is one post and one post one entry; where two are as likely, nothing
@@ -45,6 +45,8 @@ class Source:
     format: str
     """``rss``, ``atom`` or ``json``."""
     entries: tuple[OldEntry, ...]
+    shown: int = 0
+    """How many of them the first document has: what somebody who subscribed today has seen."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ feed.history           error    RFC 5005; JSON Feed ``next_url``: a reader would
 feed.self-differs      warning  the self link is not the URL of the document
 feed.id-not-uri        warning  (Atom) RFC 4287 §4.2.6 wants an IRI; readers take any text
 feed.same-updated      warning  (Atom) entries that changed in the same second have no order
+feed.guid-not-url      warning  (RSS) a permalink guid is no URL: how readers know an adopted id
 feed.non-ascii-url     warning  (RSS) RFC 3986: readers of RSS do not know IRIs
 feed.title-html        warning  (RSS) mark-up in a title is shown by one reader and dropped by the next
 feed.enclosure-length  warning  (RSS) the length is unknown
@@ -31,6 +32,7 @@ feed.too-large         warning  readers refuse documents above 1 to 3 MB
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -184,7 +186,8 @@ class _Check:
             if _instant(self._format, text) is None:
                 yield self._problem("feed.date", f"{name}: {element} is {text!r}, which is no date of this format", part=part)
         for element, url in part.urls:
-            yield from self._url(part, f"{name}: {element}", url)
+            found = self._url(part, f"{name}: {element}", url)
+            yield from found if element != "guid" else map(self._guid, found)
         if len(set(part.alternates)) != len(part.alternates):
             yield self._problem("feed.alternate", f"{name} has several alternate links of one type and language", part=part)
 
@@ -199,6 +202,13 @@ class _Check:
         elif not ascii_only and self._format == "rss":
             message = f"{what} is not in ASCII: {url}"
             yield self._problem("feed.non-ascii-url", message, "percent-encode it", part=part, warn=True)
+
+    def _guid(self, found: Problem) -> Problem:
+        """Return what is said of a guid that calls itself a link and is none, as an adopted one may: readers know it so."""
+        if found.rule != "feed.url":
+            return found
+        hint = "nothing, when it was taken over from an old feed: without isPermaLink it would be another id to some readers"
+        return dataclasses.replace(found, rule="feed.guid-not-url", severity=Severity.WARNING, hint=hint)
 
     def _identity(self, entry: Part, name: str, repeated: Mapping[str, int]) -> Iterator[Problem]:
         for identity in entry.ids:

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedservice.cli import group
+from feedservice.service import lock
+
+CONFIG = (
+    "site: {title: T, url: 'https://new.example', timezone: Asia/Tokyo}\ncontent: {permalink: '/:slug/'}\nfeeds: {window: 50}\n"
+)
+TEXT = "\n\n".join(f"Sentence {n} of this post is about tea." for n in range(8))
+
+
+def item(number: int, title: str, link: str = "", date: str = "") -> str:
+    dated = f"<pubDate>{date}</pubDate>" if date else ""
+    return f'<item><guid isPermaLink="false">old-{number}</guid><title>{title}</title><link>{link}</link>{dated}</item>'
+
+
+def feed(*items: str) -> str:
+    return f'<rss version="2.0"><channel><title>Old</title>{"".join(items)}</channel></rss>'
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    for name, day in (("tea", 1), ("ink", 2), ("soup", 3), ("later", 4)):
+        text = f"---\ntitle: {name.capitalize()}\ndate: 2025-02-0{day} 09:30\n---\n{TEXT.replace('tea', name)}\n"
+        (tmp_path / "content" / f"{name}.md").write_text(text, encoding="utf-8")
+    old = feed(
+        item(1, "Tea", "http://old.example/tea.html", "Sat, 01 Feb 2025 09:30:00 +0900"),
+        item(2, "Ink, rewritten", "http://www.new.example/ink"),
+        item(3, "Soup"),
+        item(4, "Gone", "http://old.example/gone"),
+    )
+    (tmp_path / "old.xml").write_text(old, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(group, list(arguments))
+
+
+REPORT = """\
+old.xml (rss): 4 entries
+2 matched (1 by the same link, 1 by the same path on another host)
+  ink.md: old-2, in Atom https://new.example/#old-2
+  tea.md: old-1, in Atom https://new.example/#old-1
+1 doubtful (nothing is taken over)
+  Soup: old-3: the same title, but the feed gives it no date (soup.md)
+      if it is that post, write into it: id: "old-3"
+1 old entry without a post (ids are remembered, in case the post comes yet)
+  Gone: http://old.example/gone
+2 posts without an old entry (new to the readers of these feeds)
+  soup.md (2025-02-03)
+  later.md (2025-02-04)
+"""
+
+
+def test_the_report(site: Path) -> None:
+    result = run("adopt", "old.xml")
+    assert result.exit_code == 1
+    assert result.output == REPORT + "Nothing was changed. To take over: the same again, with --write\n"
+    assert not (site / ".feedservice").exists()
+
+
+def test_write(site: Path) -> None:
+    result = run("adopt", "old.xml", "--write")
+    ledger = site / ".feedservice" / "ledger.jsonl"
+    assert result.exit_code == 1
+    assert result.output == REPORT + f"Written: {ledger}\n"
+    rows = {row["id"]: row for row in map(json.loads, ledger.read_text(encoding="utf-8").splitlines()[1:])}
+    assert sorted(rows) == ["old-1", "old-2", "old-4"]
+    assert rows["old-1"]["origin"] == "adopted old.xml"
+    assert run("build").exit_code == 0
+    rss = (site / "public" / "feeds" / "all.rss").read_text(encoding="utf-8")
+    assert '<guid isPermaLink="false">old-1</guid>' in rss
+    assert '<guid isPermaLink="false">old-2</guid>' in rss
+    assert "<id>https://new.example/#old-1</id>" in (site / "public" / "feeds" / "all.atom").read_text(encoding="utf-8")
+
+
+def test_a_doubt_is_settled_in_the_post(site: Path) -> None:
+    post = site / "content" / "soup.md"
+    post.write_text(post.read_text(encoding="utf-8").replace("---\n", '---\nid: "old-3"\n', 1), encoding="utf-8")
+    result = run("adopt", "old.xml", "--write")
+    assert result.exit_code == 0
+    assert "doubtful" not in result.output
+    assert "  soup.md: old-3, in Atom https://new.example/#old-3" in result.output
+
+
+def test_what_was_built_before_needs_replace(site: Path) -> None:
+    assert run("build").exit_code == 0
+    kept = run("adopt", "old.xml", "--write")
+    assert kept.exit_code == 1
+    assert "2 ids that are not taken over (with --replace they are)" in kept.output
+    assert "tea.md: old-1 (old.xml): published here since" in kept.output
+    assert "2 matched" in run("adopt", "old.xml", "--write", "--replace").output
+    ledger = (site / ".feedservice" / "ledger.jsonl").read_text(encoding="utf-8")
+    assert '"id": "old-1", "path": "tea.md"' in ledger
+
+
+def test_json(site: Path) -> None:
+    result = run("adopt", "old.xml", "--json")
+    told = json.loads(result.stdout)
+    assert told["feeds"] == [{"name": "old.xml", "format": "rss", "entries": 4, "shown": 4}]
+    assert [(each["path"], each["id"], each["published"]) for each in told["matched"]] == [
+        ("ink.md", "old-2", "2025-02-02T00:30:00Z"),
+        ("tea.md", "old-1", "2025-02-01T00:30:00Z"),
+    ]
+    assert [(each["id"], each["posts"]) for each in told["doubtful"]] == [("old-3", ["soup.md"])]
+    assert [each["id"] for each in told["entries_without_post"]] == ["old-4"]
+    assert [each["path"] for each in told["posts_without_entry"]] == ["soup.md", "later.md"]
+    assert (told["changed"], told["written"], told["rule"], told["problems"]) == (True, False, None, [])
+
+
+def test_a_note_on_a_window_that_is_larger_than_the_old_one(site: Path) -> None:
+    (site / "old.xml").write_text(feed(item(1, "Tea", "http://old.example/tea/")), encoding="utf-8")
+    result = run("adopt", "old.xml")
+    assert result.exit_code == 0
+    assert "Note: the old feed shows 1, and feeds.window is 50" in result.output
+
+
+def test_a_post_that_cannot_be_read_is_said(site: Path) -> None:
+    (site / "content" / "bad.md").write_text("---\ntitle: a: b\n---\n", encoding="utf-8")
+    result = run("adopt", "old.xml")
+    assert result.exit_code == 1
+    assert "bad.md:2:" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["none.xml", "config.yaml", "http://127.0.0.1:1/feed", "http://"])
+def test_no_feed_at_all(site: Path, place: str) -> None:
+    result = run("adopt", place)
+    assert result.exit_code == 4
+    assert "no feed could be read" in result.output
+
+
+def test_one_of_two_feeds_that_cannot_be_read(site: Path) -> None:
+    result = run("adopt", "old.xml", "none.xml", "--json")
+    assert result.exit_code == 1
+    assert [each["rule"] for each in json.loads(result.stdout)["problems"]] == ["adopt.unreachable"]
+
+
+def test_a_long_list_is_cut_for_people(site: Path) -> None:
+    (site / "old.xml").write_text(feed(*(item(n, f"Lost {n}") for n in range(30))), encoding="utf-8")
+    assert "… and 10 more; --json has all" in run("adopt", "old.xml").output
+
+
+def test_while_another_builds(site: Path) -> None:
+    held = lock.acquire(site / ".feedservice", now=datetime.now(UTC))
+    assert isinstance(held, lock.Lock)
+    with held:
+        assert run("adopt", "old.xml").exit_code == 1
+        assert run("adopt", "old.xml", "--write").exit_code == 4

@@ -1,0 +1,13 @@
+SITENAME = "Small hours"
+SITEURL = "http://old.example"
+TIMEZONE = "Asia/Tokyo"
+DEFAULT_LANG = "en"
+AUTHOR = "Hanako"
+PATH = "content"
+ARTICLE_URL = "{date:%Y}/{date:%m}/{slug}/"
+ARTICLE_SAVE_AS = "{date:%Y}/{date:%m}/{slug}/index.html"
+FEED_DOMAIN = SITEURL
+FEED_ALL_ATOM = "feeds/all.atom.xml"
+FEED_ALL_RSS = "feeds/all.rss.xml"
+FEED_MAX_ITEMS = 8
+CATEGORY_FEED_ATOM = None
