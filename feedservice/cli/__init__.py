@@ -24,6 +24,8 @@ VERBS = {
     "build": ("feedservice.cli.build", "Write the feeds."),
     "check": ("feedservice.cli.build", "Show every problem of configuration, posts and feeds."),
     "render": ("feedservice.cli.build", "Print one feed as it would be now."),
+    "diff": ("feedservice.cli.difference", "Show what subscribers would see if the feeds went out now."),
+    "explain": ("feedservice.cli.explain", "Say why a post is in a feed, or is not."),
     "release": ("feedservice.cli.guard", "Let held feeds go out."),
     "reject": ("feedservice.cli.guard", "Leave out what held feeds would show as new."),
     "run": ("feedservice.cli.run", "Publish and serve, and keep it so."),

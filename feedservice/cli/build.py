@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from feedservice import dates
 from feedservice.cli import output
-from feedservice.config import Loaded, load
+from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
+from feedservice.config import Loaded
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
-from feedservice.model import Problem, Severity
+from feedservice.model import Severity
 from feedservice.service import publish
 from feedservice.service.report import Report
-
-Decorated = Callable[..., Any]
 
 _HELD = {
     Reason.FUTURE: ("scheduled", "scheduled"),
@@ -32,39 +27,12 @@ _HELD = {
 """Why posts are held back → what one of them, and several, are called."""
 
 
-def _config(command: Decorated) -> Decorated:
-    return click.option(
-        "--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml]."
-    )(command)
-
-
-def _as_of(command: Decorated) -> Decorated:
-    return click.option("--as-of", metavar="TIME", help="Act as if it were this time, such as 2026-01-01 09:00.")(command)
-
-
-def _json(command: Decorated) -> Decorated:
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
-
-
-def _loaded(ctx: click.Context, own: Path | None) -> Loaded:
-    return load(own or ctx.obj, os.environ)
-
-
-def _now(loaded: Loaded, as_of: str | None) -> datetime:
-    if as_of is None:
-        return datetime.now(UTC)
-    reading = dates.read(as_of, zone=loaded.config.site.timezone, naive="site")
-    if isinstance(reading, Problem):
-        raise click.BadParameter(f"{reading.message} ({reading.hint})", param_hint="--as-of")
-    return reading.instant
-
-
 @click.command()
-@_config
+@config_option
 @click.option("--out", type=click.Path(path_type=Path), help="Directory to write to [default: output in the configuration].")
 @click.option("--strict", is_flag=True, help="Write nothing when any post or feed has an error.")
-@_as_of
-@_json
+@as_of_option
+@json_option
 @click.pass_context
 def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict: bool, as_of: str | None, as_json: bool) -> None:
     """Write the feeds.
@@ -72,8 +40,8 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
     published, and the exit code is 1. A feed that the guard holds stays as it was (feedservice release, reject).
     """
-    loaded = _loaded(ctx, own_config)
-    now = _now(loaded, as_of)
+    loaded = loaded_of(ctx, own_config)
+    now = now_of(loaded, as_of)
     target = out or loaded.root / loaded.config.output
     with output.progress() as progress:
         report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
@@ -89,21 +57,21 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
 
 
 @click.command()
-@_config
+@config_option
 @click.option(
     "--format", "style", type=click.Choice(["text", "json", "github"]), default="text", show_default=True, help="How to print."
 )
-@_as_of
-@_json
+@as_of_option
+@json_option
 @click.pass_context
 def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | None, as_json: bool) -> None:
     """Show every problem of the configuration, the posts and the feeds; write nothing.
 
     Exit code 1 when something is an error; warnings alone are fine. --format github prints annotations for a pull request.
     """
-    loaded = _loaded(ctx, own_config)
+    loaded = loaded_of(ctx, own_config)
     with output.progress() as progress:
-        problems = publish.check(loaded, now=_now(loaded, as_of), progress=progress)
+        problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if as_json or style == "json":
         click.echo(output.json_text([output.problem_json(problem) for problem in problems]))
@@ -121,14 +89,14 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
 
 @click.command()
 @click.argument("feed")
-@_config
+@config_option
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), default="atom", show_default=True, help="Which format.")
-@_as_of
+@as_of_option
 @click.pass_context
 def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as_of: str | None) -> None:
     """Print one feed as it would be now. FEED is its key: all, or a category's slug."""
-    loaded = _loaded(ctx, own_config)
-    body, problems = publish.one(loaded, feed, name, now=_now(loaded, as_of))
+    loaded = loaded_of(ctx, own_config)
+    body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of))
     output.say(problems)
     sys.stdout.buffer.write(body)
 

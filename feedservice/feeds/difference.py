@@ -23,6 +23,8 @@ class Shown:
     url: str
     published: datetime
     updated: datetime
+    digest: str = ""
+    """``EntrySpan.digest`` in the first format of the feed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Difference:
     """Entries whose ``updated`` is another: before, after."""
     retitled: tuple[tuple[Shown, Shown], ...] = ()
     """Entries that say the same date under another title: before, after."""
+    edited: tuple[Shown, ...] = ()
+    """Entries whose title and dates are what they were, and whose other bytes are not."""
     gone: tuple[Shown, ...] = ()
     """Entries that are out no more."""
     slid: tuple[Shown, ...] = ()
@@ -72,14 +76,21 @@ class Difference:
     @property
     def nothing(self) -> bool:
         """Tell whether a reader sees none of it."""
-        seen = (self.new, self.back, self.renamed, self.updated, self.retitled, self.gone, self.slid, self.moved)
+        seen = (self.new, self.back, self.renamed, self.updated, self.retitled, self.edited, self.gone, self.slid, self.moved)
         return not any(seen)
 
 
-def shown(named: Named, url: str) -> Shown:
+def shown(named: Named, digest: str = "") -> Shown:
     """Return the entry of a post as readers have it."""
     post = named.post
-    return Shown(id=named.id, title=post.title, url=url, published=post.published, updated=post.updated or post.published)
+    return Shown(
+        id=named.id,
+        title=post.title,
+        url=post.canonical or post.link,
+        published=post.published,
+        updated=post.updated or post.published,
+        digest=digest,
+    )
 
 
 def difference(
@@ -107,10 +118,16 @@ def difference(
         renamed=tuple(renamed),
         updated=tuple(pair for pair in stayed if pair[0].updated != pair[1].updated),
         retitled=tuple(pair for pair in stayed if pair[0].title != pair[1].title and pair[0].updated == pair[1].updated),
+        edited=tuple(pair[1] for pair in stayed if _edited(*pair)),
         gone=tuple(each for each in gone if each.id not in again),
         slid=tuple(each for each in missing if each.id in out),
         moved=_moved(before, [pair[1] for pair in stayed]),
     )
+
+
+def _edited(before: Shown, after: Shown) -> bool:
+    told = (before.title, before.updated) == (after.title, after.updated)
+    return told and "" not in {before.digest, after.digest} and before.digest != after.digest
 
 
 def _renamed(gone: Sequence[Shown], new: Sequence[Shown]) -> list[tuple[Shown, Shown]]:

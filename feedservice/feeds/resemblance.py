@@ -34,6 +34,8 @@ _ALIKE = 0.3
 """Share of sentences from which two texts may be one."""
 _FULL = 15
 """Hashes of a sketch that may have left sentences out (two of 16 can be equal)."""
+_TELLING = 3
+"""Sentences from which on a text speaks for itself."""
 _HASH = 3
 """Bytes of one hash of a sketch."""
 _CROWD = 50
@@ -141,7 +143,9 @@ def _clues(link: str, title: str, path: str, published: datetime | None, sketch:
 
 
 def _compare(post: Post, row: Kind) -> Likeness[Kind]:
-    content = similarity(post.sketch, row.sketch)
+    # That two posts say "Photo of the day." and nothing else is no sign that they are one.
+    weight = min(1.0, max(len(post.sketch), len(row.sketch)) / (_TELLING * 4))
+    content = weight * similarity(post.sketch, row.sketch)
     if post.title == row.title:
         content += _TITLE
     if post.published == row.date:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.feeds import archives, difference, guard
-from feedservice.feeds.difference import Served
+from feedservice.feeds.difference import Served, Shown
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.guard import Known, Verdict
 from feedservice.feeds.specs import feeds_base
@@ -105,7 +105,7 @@ def keep(made: Made, config: Config, output: Output, page: str | None, remembere
 
 def judge(made: Made, collected: Collected, before: Served | None, now: datetime) -> Verdict:
     """Return what readers of ``before`` would see of a feed, and whether it may go out."""
-    after = [difference.shown(each, each.post.canonical or each.post.link) for each in made.window]
+    after = _shown(made)
     had = before.entries if before is not None else ()
     missing = {each.id for each in had}.difference(each.id for each in after)
     members: Collection[str] = {each.id for each in made.members} if missing else ()
@@ -118,9 +118,14 @@ def judge(made: Made, collected: Collected, before: Served | None, now: datetime
     return guard.judge(told, Known(fresh=fresh, doubtful=collected.identified.doubtful), collected.config.guard, now)
 
 
+def _shown(made: Made) -> list[Shown]:
+    digests = {span.id: span.digest for span in made.documents[0].entries}
+    return [difference.shown(each, digests.get(each.id, "")) for each in made.window]
+
+
 def _served(made: Made, collected: Collected, before: Served | None, verdict: Verdict, now: datetime) -> Served:
     key = made.spec.key
-    entries = tuple(difference.shown(each, each.post.canonical or each.post.link) for each in made.window)
+    entries = tuple(_shown(made))
     present = {each.id for each in entries}
     late = {name: since for name, since in collected.late.get(key, {}).items() if name in present}
     gone = dict.fromkeys((each.id for each in verdict.difference.gone), now)

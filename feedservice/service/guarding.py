@@ -64,7 +64,9 @@ def remember(state: Path, each: Served) -> None:
         "since": each.since.isoformat(),
         "at": each.at.isoformat(),
         "window": each.window,
-        "entries": [[one.id, one.title, one.url, one.published.isoformat(), one.updated.isoformat()] for one in each.entries],
+        "entries": [
+            [one.id, one.title, one.url, one.published.isoformat(), one.updated.isoformat(), one.digest] for one in each.entries
+        ],
         "late": {name: instant.isoformat() for name, instant in sorted(each.late.items())},
         "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
     }
@@ -117,8 +119,10 @@ def _served(path: Path) -> Served:
             at=_instant(stored["at"]),
             window=int(stored["window"]),
             entries=tuple(
-                Shown(id=name, title=title, url=url, published=_instant(published), updated=_instant(updated))
-                for name, title, url, published, updated in stored["entries"]
+                Shown(
+                    id=name, title=title, url=url, published=_instant(published), updated=_instant(updated), digest="".join(rest)
+                )
+                for name, title, url, published, updated, *rest in stored["entries"]
             ),
             late={name: _instant(text) for name, text in stored["late"].items()},
             withdrawn={name: _instant(text) for name, text in stored["withdrawn"].items()},

@@ -69,7 +69,7 @@ def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: P
     known = ledgerfile.opened(loaded)
     state = loaded.root / config.state
     gate = Gate(state, now=now, served=guarding.served(state), decisions=guarding.decisions(state))
-    with Workers(_processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
+    with Workers(processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
         collected = collect(
             loaded,
             now=now,
@@ -214,7 +214,7 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
     """Return every problem of the configuration, of every post, and of every feed as it would be now; nothing is written."""
     for _ in range(_TRIES):
         try:
-            with Workers(_processes(loaded)) as pool:
+            with Workers(processes(loaded)) as pool:
                 known = ledgerfile.opened(loaded)
                 collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows.values())
                 problems = [*loaded.problems, *known.problems, *collected.problems]
@@ -254,7 +254,7 @@ def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(key, key=key.__getitem__))
 
 
-def _processes(loaded: Loaded) -> int:
+def processes(loaded: Loaded) -> int:
     """Return how many processes to use, from a cheap look at how much there is."""
     folder = content_directory(loaded)
     seen = 0

@@ -305,3 +305,11 @@ def test_a_broken_post_whose_last_good_version_stays_is_out() -> None:
     assert after([post()], rows, now=NOW + 2 * DAY, broken=["tea.md"]) == rows
     rows = after([post()], rows, now=NOW + 2 * DAY)
     assert [(row.broken, row.withdrawn) for row in rows] == [(None, None)]
+
+
+def test_one_short_sentence_in_common_makes_no_two_posts_one() -> None:
+    rows = after([post(sketch=sketch("Photo of the day."))])
+    other = post("ink", sketch=sketch("Photo of the day."))
+    assert ids(identify([other], rows, now=NOW + DAY)) == {"ink.md": INK}
+    moved = post(path="moved.md", sketch=sketch("Photo of the day."))
+    assert ids(identify([moved], rows, now=NOW + DAY)) == {"moved.md": TEA}

@@ -29,7 +29,7 @@ def named(number: int) -> Named:
 
 
 def served(*numbers: int, size: int = 3, at: datetime = NOW, late: dict[str, datetime] | None = None) -> Served:
-    entries = tuple(difference.shown(named(number), "") for number in numbers)
+    entries = tuple(difference.shown(named(number)) for number in numbers)
     return Served(feed="all", since=at, at=at, window=size, entries=entries, late=late or {})
 
 

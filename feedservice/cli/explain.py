@@ -1,0 +1,128 @@
+"""``explain``: why a post is in a feed, or is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from feedservice.cli import output
+from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
+from feedservice.errors import RefusedError
+from feedservice.feeds import explain as explaining
+from feedservice.feeds.explain import Known, Place
+from feedservice.feeds.identity import Named
+from feedservice.feeds.ledger import Row
+from feedservice.model import Problem
+from feedservice.service import preview
+from feedservice.service.preview import Sight
+
+
+@click.command()
+@click.argument("post")
+@config_option
+@click.option("--all", "everything", is_flag=True, help="Name also the feeds of other categories, tags and authors.")
+@as_of_option
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, post: str, own_config: Path | None, everything: bool, as_of: str | None, as_json: bool) -> None:
+    """Say why POST is in each feed, or is not, and what is remembered of it.
+
+    POST is its path, the end of it, its id, its link or its title. With --as-of: as it will be then.
+    """
+    loaded = loaded_of(ctx, own_config)
+    now = now_of(loaded, as_of)
+    with output.progress() as progress:
+        sight = preview.look(loaded, now=now, progress=progress)
+    found = list(preview.find(sight, post))
+    if not found:
+        raise RefusedError(
+            f"there is no post {post!r}", "give its path below the content directory, its id, its link or its title"
+        )
+    if len(found) > 1:
+        raise RefusedError(f"{post!r} is several posts", f"give the path of one: {', '.join(found[:10])}")
+    path = found[0]
+    named = next((each for each in sight.collected.named if each.post.path == path), None)
+    row = _row(sight, path, named)
+    problems = [problem for problem in sight.problems if problem.path == path]
+    config = sight.collected.config
+    absent = _absence(sight, path, named, problems) or (explaining.absence(named, config, now) if named is not None else None)
+    known = Known(
+        config=config,
+        now=now,
+        members=sight.collected.members,
+        windows=sight.collected.windows,
+        late=sight.collected.late,
+        served=sight.served,
+        held={key: each.reasons for key, each in sight.decisions.held.items()},
+        rejected=sight.decisions.rejected,
+    )
+    places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
+    zone = named.post.zone if named is not None else config.site.timezone
+    if as_json:
+        click.echo(output.json_text(_json(path, named, row, absent, places, problems)))
+        return
+    for line in _lines(path, named, explaining.memory(row, zone), absent, places, everything=everything):
+        click.echo(line)
+    for problem in problems:
+        click.echo(output.text_of(problem))
+
+
+def _row(sight: Sight, path: str, named: Named | None) -> Row | None:
+    if named is not None:
+        return sight.rows.get(named.id)
+    here = [row for row in sight.rows.values() if row.path == path]
+    return min(here, key=lambda row: (row.gone is not None, row.first_seen), default=None)
+
+
+def _absence(sight: Sight, path: str, named: Named | None, problems: Sequence[Problem]) -> str | None:
+    """Return why a file is no post."""
+    if named is not None:
+        return None
+    if path not in sight.collected.files:
+        return "there is no such file any more"
+    errors = [problem for problem in problems if problem.severity == "error"]
+    return f"it cannot be used: {output.place(errors[0])}: {errors[0].message}" if errors else "it is no post"
+
+
+def _lines(
+    path: str,
+    named: Named | None,
+    memory: dict[str, str],
+    absent: str | None,
+    places: Sequence[Place],
+    *,
+    everything: bool,
+) -> Iterator[str]:
+    yield click.style(f"{named.post.title} ({path})" if named is not None else path, bold=True)
+    width = max(map(len, memory))
+    for what, sentence in memory.items():
+        yield f"  {what:<{width}}  {sentence}"
+    if named is not None:
+        yield f"  {'link':<{width}}  {named.post.link}"
+    if absent is not None:
+        yield f"It is in no feed: {absent}"
+        return
+    shown = [each for each in places if each.shown or each.near or everything]
+    for each in sorted(shown, key=lambda each: not each.shown):
+        yield f"  {'in ' if each.shown else 'not in '}{each.feed}: {each.why}"
+    rest = len(places) - len(shown)
+    if rest:
+        yield f"  not in {output.counted(rest, 'feed')} of other categories, tags, authors and languages"
+
+
+def _json(
+    path: str, named: Named | None, row: Row | None, absent: str | None, places: Sequence[Place], problems: Sequence[Problem]
+) -> dict[str, object]:
+    return {
+        "path": path,
+        "title": named.post.title if named is not None else None,
+        "id": named.id if named is not None else row.id if row is not None else None,
+        "link": named.post.link if named is not None else None,
+        "out": absent is None,
+        "why_not": absent,
+        "ledger": row,
+        "feeds": [{"feed": each.feed, "in": each.shown, "why": each.why} for each in places],
+        "problems": [output.problem_json(problem) for problem in problems],
+    }

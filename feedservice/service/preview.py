@@ -1,0 +1,92 @@
+"""The site as a pass would find it now, without a pass: for those who ask what would happen, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from feedservice.config import Loaded
+from feedservice.errors import RefusedError
+from feedservice.feeds.difference import Served
+from feedservice.feeds.guard import Verdict
+from feedservice.feeds.ledger import Row
+from feedservice.model import Problem
+from feedservice.service import guarding, ledgerfile, render
+from feedservice.service.collect import Collected, Progress, collect
+from feedservice.service.gate import judge
+from feedservice.service.guarding import Decisions
+from feedservice.service.publish import ordered, processes, silent
+from feedservice.service.workers import Workers
+
+_TRIES = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What there is, and what is remembered."""
+
+    collected: Collected
+    rows: Mapping[str, Row]
+    """The ledger, by id."""
+    served: Mapping[str, Served]
+    decisions: Decisions
+    problems: tuple[Problem, ...]
+
+
+def look(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> Sight:
+    """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``."""
+    with Workers(processes(loaded)) as pool:
+        return _look(loaded, now, pool, progress)
+
+
+def differences(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[tuple[Verdict, ...], tuple[Problem, ...]]:
+    """Return what readers of each feed would see if it went out at ``now``, and every problem on the way; nothing is written.
+
+    Raises ``RefusedError``.
+    """
+    for _ in range(_TRIES):
+        try:
+            with Workers(processes(loaded)) as pool:
+                sight = _look(loaded, now, pool, progress)
+                collected, problems, found = sight.collected, list(sight.problems), list[Verdict]()
+                for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
+                    problems += made.problems
+                    found.append(judge(made, collected, sight.served.get(made.spec.key), now))
+                return tuple(found), ordered(problems)
+        except render.ChangedError:
+            continue
+    raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
+
+
+def find(sight: Sight, wanted: str) -> Collection[str]:
+    """Return the paths of the posts that a text may name: a path, the end of one, an id, a link, a title."""
+    named = sight.collected.named
+    paths = {*sight.collected.files, *(row.path for row in sight.rows.values())}
+    if wanted in paths:
+        return [wanted]
+    by_id = {each.id: each.post.path for each in named} | {
+        row.id: row.path for row in sight.rows.values() if row.gone is not None
+    }
+    if wanted in by_id:
+        return [by_id[wanted]]
+    links = [each.post.path for each in named if wanted.rstrip("/") in {each.post.link.rstrip("/"), each.post.canonical}]
+    ends = sorted(path for path in paths if path.endswith(f"/{wanted}") or wanted.endswith(f"/{path}"))
+    return links or ends or sorted(each.post.path for each in named if each.post.title == wanted)
+
+
+def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress) -> Sight:
+    state = loaded.root / loaded.config.state
+    known, served, decisions = ledgerfile.opened(loaded), guarding.served(state), guarding.decisions(state)
+    collected = collect(
+        loaded,
+        now=now,
+        pool=pool,
+        first_seen={},
+        progress=progress,
+        rows=known.rows.values(),
+        served=served,
+        rejected=decisions.rejected,
+    )
+    problems = (*loaded.problems, *known.problems, *collected.problems)
+    return Sight(collected=collected, rows=known.rows, served=served, decisions=decisions, problems=problems)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedservice import cli
+
+Run = Callable[..., Result]
+
+
+def article(title: str, day: int, body: str = "Text.") -> str:
+    return f"---\ntitle: {title}\ndate: 2025-05-{day:02} 09:00\n---\n{body}\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    config = "site: {title: S, url: https://example.org}\nfeeds: {pages: false, compress: []}\n"
+    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "content").mkdir()
+    for day in range(1, 9):
+        (tmp_path / "content" / f"{day}.md").write_text(article(f"T{day}", day))
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(cli.group, ["--config", str(tmp_path / "config.yaml"), *words])
+
+    return call
+
+
+def test_before_the_first_build_nobody_reads_anything(run: Run) -> None:
+    result = run("diff")
+    assert (result.exit_code, result.output) == (0, "all: a feed of 8 entries that nobody reads yet\n")
+
+
+def test_nothing_new_is_said(run: Run) -> None:
+    run("build")
+    assert run("diff").output == "Subscribers would see nothing new.\n"
+
+
+def test_what_subscribers_would_see(run: Run, tmp_path: Path) -> None:
+    run("build")
+    content = tmp_path / "content"
+    (content / "9.md").write_text(article("<b>New</b> & fresh", 9))
+    (content / "2.md").unlink()
+    (content / "3.md").write_text(article("T3", 3, "Another text."))
+    (content / "4.md").write_text(article("Another title", 4))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    result = run("diff")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "all: 1 new, 1 with another title, 1 edited, without a new date, 1 withdrawn",
+        "  + New & fresh (2025-05-09)  new",
+        "  ~ Another title (2025-05-04)  with another title",
+        "  ~ T3 (2025-05-03)  edited, without a new date",
+        "  - T2 (2025-05-02)  withdrawn",
+    ]
+    page = run("diff", "--html", "--title", "A & B").output
+    assert "<h3>A &amp; B</h3>" in page
+    assert "New &amp; fresh</a> (2025-05-09)" in page
+    told = json.loads(run("diff", "all", "--json").output)
+    assert [(each["feed"], each["held"], len(each["new"])) for each in told] == [("all", False, 1)]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_feed_that_would_be_held_is_said_and_fails(run: Run, tmp_path: Path) -> None:
+    run("build")
+    for day in range(10, 17):
+        (tmp_path / "content" / f"{day}.md").write_text(article(f"T{day}", day))
+    result = run("diff")
+    assert result.exit_code == 1
+    assert "  held: 7 entries would be new at once, 5 are allowed: 'T16', 'T15', 'T14' and 4 more" in result.output
+    page = run("diff", "--html").output
+    assert "<strong>1 feed would be held.</strong>" in page
+    assert json.loads(run("diff", "--json").output)[0]["reasons"][0]["rule"] == "guard.flood"
+
+
+def test_a_feed_that_there_is_none_of_is_refused(run: Run) -> None:
+    assert run("diff", "nothing").exit_code == 4

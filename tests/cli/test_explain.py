@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedservice import cli
+
+Run = Callable[..., Result]
+
+CONFIG = """\
+site: {title: Site, url: https://example.org, timezone: Asia/Tokyo}
+content: {exclude: [{robots: noindex}]}
+feeds:
+  window: 2
+  pages: false
+  compress: []
+  categories: {AI: {aka: [人工知能]}}
+  define: [{key: no-ai, exclude: [{category: AI}]}]
+"""
+
+
+def article(title: str, date: str, more: str = "") -> str:
+    return f"---\ntitle: {title}\ndate: {date}\n{more}---\nText of {title}.\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    posts = {
+        "one.md": article("One", "2025-05-01 09:00", "categories: [人工知能]\n"),
+        "two.md": article("Two", "2025-05-02 09:00", "categories: [Tea]\n"),
+        "three.md": article("Three", "2025-05-03 09:00", "feed: [all]\n"),
+        "draft.md": article("Draft", "2025-05-04 09:00", "draft: true\n"),
+        "later.md": article("Later", "2125-05-04 09:00"),
+        "over.md": article("Over", "2025-05-04 09:00", "expires: 2025-05-05\n"),
+        "hidden.md": article("Hidden", "2025-05-04 09:00", "robots: noindex\n"),
+        "none.md": article("None", "2025-05-04 09:00", "feed: false\n"),
+        "bad.md": "---\ntitle: a: b\n---\n",
+    }
+    (tmp_path / "content").mkdir()
+    for name, text in posts.items():
+        (tmp_path / "content" / name).write_text(text, encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(cli.group, ["--config", str(tmp_path / "config.yaml"), *words])
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("post", "sentence"),
+    [
+        ("draft.md", "It is in no feed: it is a draft"),
+        ("later.md", "It is in no feed: its time has not come: 2125-05-04T09:00:00+09:00 (Asia/Tokyo; 2125-05-04T00:00:00Z)"),
+        ("over.md", "It is in no feed: it has expired: 2025-05-05T00:00:00+09:00 (Asia/Tokyo; 2025-05-04T15:00:00Z)"),
+        ("hidden.md", "It is in no feed: a rule of content.exclude matches it: robots: noindex"),
+        ("none.md", "It is in no feed: its front matter says `feed: false`"),
+        ("bad.md", "It is in no feed: it cannot be used: bad.md:2:9:"),
+        ("one.md", "  not in all: rank 3 of a window of 2"),
+        ("one.md", "  in ai: rank 1 of a window of 2"),
+        ("one.md", "  not in no-ai: a rule of its exclude matches: category: AI"),
+        ("three.md", "  in all: rank 1 of a window of 2"),
+        ("three.md", "  not in no-ai: its front matter names other feeds only: all"),
+        ("two.md", "  not in 1 feed of other categories, tags, authors and languages"),
+        ("https://example.org/2025/05/02/two", "  in tea: rank 1 of a window of 2"),
+        ("Two", "  in tea: rank 1 of a window of 2"),
+    ],
+)
+def test_every_reason_has_its_sentence(run: Run, post: str, sentence: str) -> None:
+    run("build")
+    result = run("explain", post)
+    assert result.exit_code == 0
+    assert sentence in result.output
+
+
+def test_the_future_can_be_asked_for(run: Run) -> None:
+    run("build")
+    assert "  in all: rank 1 of a window of 2" in run("explain", "later.md", "--as-of", "2125-05-04 10:00").output
+
+
+def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
+    assert "it was never seen" in run("explain", "one.md").output
+    run("build")
+    told = run("explain", "one.md").output
+    assert "tag:example.org,2025-05-01:one (made by the scheme tag when it was first seen)" in told
+    assert "first in a feed" in told
+    (tmp_path / "content" / "one.md").write_text(article("One", "2025-05-20 09:00"))
+    assert "readers keep the date that it was published with" in run("explain", "one.md").output or run("build").exit_code == 1
+    (tmp_path / "content" / "one.md").unlink()
+    run("build")
+    assert "there is no such file any more" in run("explain", "tag:example.org,2025-05-01:one").output
+
+
+def test_a_program_gets_json(run: Run) -> None:
+    run("build")
+    told = json.loads(run("explain", "two.md", "--json").output)
+    assert (told["path"], told["out"], told["ledger"]["origin"]) == ("two.md", True, "tag")
+    assert {each["feed"]: each["in"] for each in told["feeds"]} == {"all": True, "ai": False, "tea": True, "no-ai": True}
+
+
+def test_what_names_no_post_is_refused(run: Run) -> None:
+    assert run("explain", "nothing.md").exit_code == 4
