@@ -6,13 +6,19 @@ started, so they never get one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import multiprocessing
 import os
+import signal
+import stat
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Self, TypeVar
 
 from feedservice.feeds.assemble import fragment
@@ -28,6 +34,10 @@ Made = TypeVar("Made")
 WORTH_IT = 600
 """Posts from which on a second process pays for its start."""
 BATCH = 200
+_STANDARD = 2
+"""The last of the descriptors that every process has."""
+_LOOK = 0.5
+"""Seconds."""
 _AHEAD = 3
 """Batches that each process may be ahead of what is consumed: results are large and are not all held."""
 
@@ -122,6 +132,35 @@ def _render(order: Order, batch: ToRender) -> Rendered:
     return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems, entry=shown)
 
 
+def _begin(parent: int) -> None:
+    """Begin a process: let go of everything that is its parent's business."""
+    gc.disable()
+    signal.set_wakeup_fd(-1)
+    # Ctrl+C is sent to all processes of a terminal; whether the pass is finished is decided by the one that makes it.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _let_go()
+    threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _let_go() -> None:
+    """Close the sockets and files that were inherited: a port, a connection or a lock would outlive its owner here."""
+    for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        # The one that this list was read from is gone by now.
+        with contextlib.suppress(OSError):
+            kind = os.fstat(number).st_mode
+            if number > _STANDARD and (stat.S_ISSOCK(kind) or stat.S_ISREG(kind)):
+                os.close(number)
+
+
+def _end_after(parent: int) -> None:
+    """End this process soon after its parent did: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)
+
+
 class Workers:
     """Runs batches in this process (``count`` 1) or in ``count`` others; results come in the order of the batches.
 
@@ -152,7 +191,7 @@ class Workers:
         if self._pool is None:
             # Forked children share the modules that are loaded already; this process has no threads yet.
             context = multiprocessing.get_context("fork")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=gc.disable)
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
         waiting: deque[Future[Made]] = deque()
         for batch in batches:
             waiting.append(self._pool.submit(work, batch))

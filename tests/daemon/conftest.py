@@ -102,7 +102,9 @@ class Site:
         environ = {**os.environ, "PYTHONPATH": str(ROOT), **self.environ}
         with (self.root / self.log_name).open("ab") as log:
             # The process outlives this function: ``stop`` ends it.
-            self.process = subprocess.Popen([*command, *arguments], cwd=self.root, stdout=log, stderr=log, env=environ)
+            self.process = subprocess.Popen(
+                [*command, *arguments], cwd=self.root, stdout=log, stderr=log, env=environ, start_new_session=True
+            )
         if wait:
             self.ready()
         return self
