@@ -1,0 +1,154 @@
+"""What a pass published → what is added to the outbox, in the transaction that remembers the documents.
+
+::
+
+    documents before and after, who is out ─feeds.changes→ Change, News ─push.announce→ Announcement ─→ Store.publish
+
+What was never announced before is the baseline: when announcing is turned on for a site that has a thousand posts, nobody is
+told of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from feedservice.config.schema import Config
+from feedservice.config.sections import seconds
+from feedservice.deliveries import Announcement, Change, News, TopicVersion
+from feedservice.feeds import changes
+from feedservice.feeds.identity import Named
+from feedservice.feeds.links import hub_urls, subscription_link
+from feedservice.model import FeedSpec
+from feedservice.push import announce, webhooks
+from feedservice.push.kinds import Before, Occasion
+from feedservice.store import DocumentRow
+from feedservice.store.outbox import Outbox
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A document that is other than before; None where there is none."""
+
+    before: DocumentRow | None
+    after: DocumentRow | None
+
+
+def is_on(config: Config) -> bool:
+    """Return whether anybody is ever told of anything."""
+    settings = config.announce
+    return bool(
+        settings.websub.hub == "embedded"
+        or settings.websub.hubs
+        or settings.rsscloud == "on"
+        or settings.microblog == "on"
+        or settings.xmlrpc
+        or settings.webhooks
+        or settings.indexnow.key_file
+    )
+
+
+class Announcer:
+    """Plans what is announced of each pass. Reads the outbox and the files that the pass wrote; writes nothing."""
+
+    def __init__(self, outbox: Outbox, root: Path) -> None:
+        """``root`` is the output directory."""
+        self._outbox = outbox
+        self._root = root
+
+    def plan(
+        self, revisions: Sequence[Revision], specs: Iterable[FeedSpec], out: Iterable[Named], config: Config, now: datetime
+    ) -> Announcement | None:
+        """Return what is to be announced of a pass; ``out`` are the posts that are out. None: nothing.
+
+        Called after the files were written. Raises ``OSError`` when one of them is gone already, ``StoreError``.
+        """
+        if not is_on(config):
+            return None
+        occasion, versions, retired = self._seen(revisions, specs, out, config, now)
+        return announce.announcement(occasion, versions, retired=retired)
+
+    def again(self, rows: Sequence[DocumentRow], config: Config, now: datetime) -> Announcement:
+        """Return the announcement of documents as they are: as if their newest entry were new, to all but webhooks."""
+        known = self._outbox.topic_versions()
+        versions = [self._version(row, known.get(row.url, 0) + 1, config, now) for row in rows]
+        newest = [row.entries[0].id for row in rows if row.entries][:1]
+        facts = self._outbox.announced(newest)
+        found = [
+            Change(
+                feed=row.feed,
+                format=row.format,
+                topic=row.url,
+                home_url=config.site.url,
+                title=config.site.title,
+                version=each.version,
+                at=now,
+                first=False,
+                new=tuple(newest),
+            )
+            for row, each in zip(rows, versions, strict=True)
+        ]
+        bare = announce.occasion(found, News(at=now, published=tuple(facts.values())), config, now=now)
+        made = announce.announcement(dataclasses.replace(bare, standings=self._standings(bare)), versions)
+        return dataclasses.replace(made, deliveries=tuple(each for each in made.deliveries if each.kind != webhooks.WEBHOOK))
+
+    def _seen(
+        self, revisions: Sequence[Revision], specs: Iterable[FeedSpec], out: Iterable[Named], config: Config, now: datetime
+    ) -> tuple[Occasion, list[TopicVersion], list[str]]:
+        known = self._outbox.topic_versions()
+        by_key = {spec.key: spec for spec in specs}
+        found: list[Change] = []
+        versions: list[TopicVersion] = []
+        retired: list[str] = []
+        for each in revisions:
+            row = each.after
+            if row is None:
+                assert each.before is not None
+                retired.append(each.before.url)
+                continue
+            version = known.get(row.url, 0) + 1
+            # A document that was there before announcing was turned on is a first version all the same.
+            before = each.before.entries if each.before is not None and row.url in known else None
+            found.append(changes.change(by_key[row.feed], row.format, before, row.entries, config, version=version, at=now))
+            versions.append(self._version(row, version, config, now))
+        # A document that moved is not retired under the address that another one has now.
+        there = {each.topic for each in versions}
+        news = self._news(found, out, config, now, baseline=not known)
+        bare = announce.occasion(found, news, config, now=now)
+        occasion = dataclasses.replace(bare, standings=self._standings(bare))
+        return occasion, versions, [topic for topic in retired if topic not in there]
+
+    def baseline(self, rows: Iterable[DocumentRow], config: Config, now: datetime) -> Announcement | None:
+        """Return the topics that documents which did not change must have, so that they can be subscribed to; None for none."""
+        if not is_on(config):
+            return None
+        known = self._outbox.topic_versions()
+        missing = tuple(self._version(row, 1, config, now) for row in rows if row.url not in known)
+        return Announcement(topics=missing) if missing else None
+
+    def _version(self, row: DocumentRow, version: int, config: Config, now: datetime) -> TopicVersion:
+        return TopicVersion(
+            topic=row.url,
+            version=version,
+            feed=row.feed,
+            etag=row.etag,
+            media_type=row.media_type,
+            link=subscription_link(row.url, hub_urls(config)),
+            body=(self._root / row.path).read_bytes(),
+            entries=row.entries,
+            published_at=now,
+        )
+
+    def _news(self, found: Sequence[Change], out: Iterable[Named], config: Config, now: datetime, *, baseline: bool) -> News:
+        touched = {entry for each in found for entry in (*each.new, *each.changed, *each.removed)}
+        after = [changes.facts(each, summary=each.post.summary or "") for each in out if each.id in touched]
+        before = None if baseline else self._outbox.announced(touched)
+        max_age = timedelta(seconds=seconds(config.announce.max_age))
+        return changes.news(before, after, max_age=max_age, at=now)
+
+    def _standings(self, occasion: Occasion) -> Mapping[tuple[str, str, str], Before]:
+        wanted = announce.places(occasion)
+        found = self._outbox.standings(wanted) if wanted else {}
+        return {place: Before(waiting=each.waiting, attempted_at=each.attempted_at) for place, each in found.items()}
