@@ -152,7 +152,7 @@ def _handler(owner: Subscriber) -> type[http.server.BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST = _answer  # noqa: N815 - the library's names
+        do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - the library's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Say nothing: a check has a report of its own."""
