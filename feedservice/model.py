@@ -118,10 +118,7 @@ class Episode:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What the author wrote, without its body: bodies are read again when an entry is rendered, and never all held.
-
-    ``published`` and the other instants are UTC. ``zone`` is what the author meant: a zone name or a fixed offset.
-    """
+    """What the author wrote, without its body: bodies are read again when an entry is rendered, and never all held."""
 
     path: str
     """Key of the post: ``Source.path``."""
@@ -290,6 +287,10 @@ class FeedHead:
     copyright: str | None = None
     icon: str | None = None
     podcast: Podcast | None = None
+    withdrawn: tuple[Entry, ...] = ()
+    """Entries that were taken back, without their texts, ``updated`` when: Atom says so (RFC 6721)."""
+    notices: bool = False
+    """RSS has an item for each of them."""
     history: History | None = None
     """Where the document stands in the history of its feed; None: it says nothing of one."""
     stylesheet: str | None = None
@@ -371,10 +372,7 @@ class Document:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One file of the output directory after a pass: everything about it but its bytes, which are on disk.
-
-    The document itself, an alias of it, a page, the list of feeds: whatever HTTP can ask for.
-    """
+    """One file of the output directory after a pass, whatever HTTP can ask for: all about it but its bytes."""
 
     path: str
     """Below the output directory, unencoded, with ``/``. One that ends in ``/index.html`` or ``/index.xml`` is a directory's."""

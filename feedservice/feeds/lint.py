@@ -104,6 +104,7 @@ class _Check:
         yield from self._size()
         yield from self._head()
         yield from self._history()
+        yield from self._tombstones()
         yield from self._podcast()
         repeated = Counter(identity for entry in self._readback.entries for identity in entry.ids)
         newest = self._date(self._readback.head.dates)
@@ -159,6 +160,20 @@ class _Check:
         for relation, url in found.history:
             if url in found.selfs:
                 yield self._problem("feed.history", f"the feed's link {relation} leads to itself: {url}", part=head)
+
+    def _tombstones(self) -> Iterator[Problem]:
+        """RFC 6721 §3: both attributes are there, and no entry is withdrawn and present at once."""
+        present = {identity for entry in self._readback.entries for identity in entry.ids}
+        newest = self._date(self._readback.head.dates)
+        for stone in self._readback.deleted:
+            name = f"the entry that is taken back ({stone.ref})"
+            when = _instant("atom", stone.when or "")
+            if not stone.ref or when is None:
+                yield self._problem("feed.tombstone", f"{name}: ref or when is missing or wrong ({stone.when!r})")
+            elif stone.ref in present:
+                yield self._problem("feed.tombstone", f"{name} is in the feed")
+            elif newest is not None and when > newest:
+                yield self._problem("feed.tombstone", f"{name}: it was so at {stone.when}, after its feed was updated")
 
     def _podcast(self) -> Iterator[Problem]:
         if self._readback.podcast:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from feedservice.feeds import elements
-from feedservice.feeds.elements import ATOM, CONTENT, HISTORY, ITUNES, MEDIA, Element
+from feedservice.feeds.elements import ATOM, CONTENT, HISTORY, ITUNES, MEDIA, TOMBSTONES, Element
 
 
 class UnreadableError(ValueError):
@@ -64,6 +64,16 @@ class Readback:
     """(relation, URL) of the head's links to other documents of the feed (RFC 5005 §4)."""
     complete: bool = False
     archive: bool = False
+    deleted: list[Tombstone] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Tombstone:
+    """An ``at:deleted-entry`` (RFC 6721 §3) as written; None for what is not there."""
+
+    line: int | None
+    ref: str | None
+    when: str | None
 
 
 def read(format_name: str, body: bytes) -> Readback:
@@ -119,6 +129,10 @@ def _atom(body: bytes) -> Readback:
         history=_relations(links),
         complete=f"{_H}complete" in children,
         archive=f"{_H}archive" in children,
+        deleted=[
+            Tombstone(line=element.sourceline, ref=element.get("ref"), when=element.get("when"))
+            for element in children.get(f"{{{TOMBSTONES}}}deleted-entry", ())
+        ],
     )
 
 

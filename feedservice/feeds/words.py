@@ -54,6 +54,9 @@ class Words:
     """``{zone}``."""
     generator: str
     """``{generator}``."""
+    withdrawn: str
+    """Title of a notice in a feed: ``{title}``."""
+    withdrawn_explained: str
     one: str
     """Count of one post."""
     many: str
@@ -99,6 +102,8 @@ JAPANESE = Words(
     this_site="このサイト",
     zone="日時は {zone} の時刻です。",
     generator="{generator} で配信しています。",
+    withdrawn="【取り下げ】{title}",
+    withdrawn_explained="この記事は取り下げられました。",
     one="1件",
     many="{count}件",
     date="{year}年{month}月{day}日",
@@ -150,6 +155,8 @@ ENGLISH = Words(
     this_site="This site",
     zone="Times are in {zone}.",
     generator="Published with {generator}.",
+    withdrawn="Withdrawn: {title}",
+    withdrawn_explained="This entry has been withdrawn.",
     one="1 post",
     many="{count} posts",
     date="{day} {month} {year}",
