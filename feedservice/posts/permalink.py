@@ -164,11 +164,21 @@ def absolute(base: str, reference: str) -> str:
     return _encode_rest(joined)
 
 
-_RAW = re.compile(r"[^A-Za-z0-9/\-._~!$&'()*+,;=:@%?#\[\]]+")
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_RAW = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9/\-._~!$&'()*+,;=:@%?#\[\]]+")
+_RAW_BELOW = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9/\-._~!$&'()*+,;=:@%?]+")
 
 
 def _encode_rest(url: str) -> str:
-    return _RAW.sub(lambda match: encode_path(match.group(0)), url)
+    """Percent-encode what is not yet: brackets belong to the host alone, and of several ``#`` the first begins the fragment."""
+    start = _AUTHORITY.match(url)
+    host, rest = (start[0], url[start.end() :]) if start else ("", url)
+    before, mark, fragment = rest.partition("#")
+    return _encoded(host, _RAW) + _encoded(before, _RAW_BELOW) + mark + _encoded(fragment, _RAW_BELOW)
+
+
+def _encoded(text: str, raw: re.Pattern[str]) -> str:
+    return raw.sub(lambda match: encode_path(match.group(0)), text)
 
 
 def _stem(place: Place) -> str:

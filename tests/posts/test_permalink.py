@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
@@ -157,10 +158,24 @@ def test_jekyll_slug(text: str, pretty: str, plain: str) -> None:
         ("/two words", "https://e.org/base/two%20words"),
         ("https://other.org/x y", "https://other.org/x%20y"),
         ("/c%23/", "https://e.org/base/c%23/"),
+        ("/100% real/", "https://e.org/base/100%25%20real/"),
+        ("/50%off.png", "https://e.org/base/50%25off.png"),
+        ("/a[1]#b#c", "https://e.org/base/a%5B1%5D#b%23c"),
+        ("https://[::1]:80/x[y]", "https://[::1]:80/x%5By%5D"),
     ],
 )
 def test_own_url(typed: str, expected: str) -> None:
     assert permalink.own_url("https://e.org/base/", typed) == expected
+
+
+@given(typed=st.text() | st.text("a%2[]#?/é "))
+def test_an_own_url_has_only_uri_characters(typed: str) -> None:
+    url = permalink.own_url("https://example.org", "/" + typed)
+    assert re.fullmatch(
+        r"https://example\.org/(?:[A-Za-z0-9._~!$&'()*+,/:;=@?-]|%[0-9A-Fa-f]{2})*(?:#(?:[A-Za-z0-9._~!$&'()*+,/:;=@?-]|%[0-9A-Fa-f]{2})*)?",
+        url,
+    )
+    assert permalink.own_url("https://example.org", url) == url
 
 
 @given(st.text(), st.text())

@@ -83,6 +83,7 @@ def test_bytes(data: bytes, dialect: str, ending: str) -> None:
 
 
 @given(front=st.dictionaries(KEY, VALUE, max_size=6), text=TEXT, dialect=st.sampled_from(DIALECTS))
+@example(front={"permalink": "{% x %}/50%off", "image": "/a[1] 5%.png", "id": "x:50%"}, text="", dialect="plain")
 @example(front={"title": "<b>]]></b>\x00", "id": "a b"}, text="", dialect="plain")
 def test_what_authors_type(front: Mapping[str, object], text: str, dialect: str) -> None:
     typed = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in {"date": "2025-01-05", **front}.items())
