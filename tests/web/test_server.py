@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import socket
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -448,3 +449,32 @@ def test_a_new_library_is_answered_from_at_once(kit: Any, tmp_path: Any) -> None
         assert live.ask("GET /feeds/all.rss").status == 404
         assert live.stop()
         kit.put(site.root, "feeds/all.atom", before.body, ATOM)
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+@pytest.mark.parametrize("place", ["IPv6", "a Unix socket"])
+def test_other_places_to_listen(kit: Any, site: Any, tmp_path: Any, place: str, prepare: bool) -> None:
+    live = kit.Live(kit.desk(site.library()), prepare=prepare)
+    if place == "IPv6":
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError:
+                pytest.skip("this machine has no IPv6")
+        live.start(host="::1", port=0)
+        assert live.urls[0].startswith("http://[::1]:")
+        connection = socket.create_connection(("::1", live.port), timeout=20)
+        host = f"[::1]:{live.port}"
+    else:
+        live.start(path=tmp_path / "http.sock")
+        connection = live.connect()
+        host = "example.org"
+    with connection:
+        connection.sendall(f"GET {FEED} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        first = kit.answer(connection)
+        assert (first.status, first.body) == (200, site.body("feeds/all.atom"))
+        connection.sendall(f"GET {FEED} HTTP/1.1\r\nHost: {host}\r\nIf-None-Match: {first['etag']}\r\n\r\n".encode())
+        assert kit.answer(connection).status == 304
+        connection.sendall(f"GET {FEED} HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n".encode())
+        assert kit.answer(connection).status == 421
+    assert live.stop()
