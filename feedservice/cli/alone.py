@@ -9,18 +9,7 @@ from datetime import UTC, datetime
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.service import lock
-from feedservice.service.engine import Engine
 from feedservice.service.lock import Holder, Lock
-from feedservice.store.sql import open_store
-
-STORE = "store.sqlite"
-"""File of the state directory."""
-
-
-def engine_of(loaded: Loaded) -> Engine:
-    """Return what builds a site; whoever uses it is ``only_one``, and closes it."""
-    root, config = loaded.root, loaded.config
-    return Engine(root / config.state, lambda folder: open_store(folder / STORE), out=root / config.output)
 
 
 @contextlib.contextmanager

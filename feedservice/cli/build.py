@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from feedservice import dates
 from feedservice.cli import output
+from feedservice.cli.alone import only_one
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.config import Loaded
 from feedservice.feeds.formats import FORMATS
@@ -43,7 +45,8 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
     target = out or loaded.root / loaded.config.output
-    with output.progress() as progress:
+    # A directory of its own is nobody else's; what is served is written by one at a time.
+    with only_one(loaded) if out is None else contextlib.nullcontext(), output.progress() as progress:
         report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
     if as_json:
         click.echo(output.json_text(report_json(report)))

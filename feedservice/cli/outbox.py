@@ -15,7 +15,7 @@ import click
 
 from feedservice import dates
 from feedservice.cli import output
-from feedservice.cli.alone import STORE
+from feedservice.cli.engine import STORE
 from feedservice.config import Loaded, load
 from feedservice.deliveries import Delivery, Outcome, State, Subscription, SubscriptionKey
 from feedservice.errors import RefusedError

@@ -12,7 +12,7 @@ import click
 
 from feedservice import dates
 from feedservice.cli import output
-from feedservice.cli.alone import engine_of, only_one
+from feedservice.cli.alone import only_one
 from feedservice.cli.operations import told
 from feedservice.config import Loaded, load
 from feedservice.errors import RefusedError
@@ -68,6 +68,9 @@ def built(loaded: Loaded, wanted: Wanted, feeds: Sequence[str] = (), *, wait: bo
 
 
 def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, Any]:
+    # The database takes longer to import than a service to answer: only who builds here pays for it.
+    from feedservice.cli.engine import engine_of  # noqa: PLC0415
+
     with only_one(loaded), output.progress() as progress:
         engine = engine_of(loaded)
         began = datetime.now(UTC)

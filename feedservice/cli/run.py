@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 import uvloop
 
-from feedservice.cli.alone import engine_of, only_one
+from feedservice.cli.alone import only_one
+from feedservice.cli.engine import engine_of
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
 from feedservice.cli.secrets import keys

@@ -95,6 +95,14 @@ def test_rebuild_asks_the_service_and_shows_what_changed(site: Site) -> None:
     assert site.titles() == ["Second", "First"]
 
 
+def test_build_does_not_write_beside_a_service(site: Site) -> None:
+    site.start()
+    said = feedservice(site, "build", code=4)
+    assert "builds here since" in said
+    assert "`feedservice rebuild` asks a running service to build" in said
+    assert "1 feed in" in feedservice(site, "build", "--out", "preview")
+
+
 def test_the_control_socket_is_its_owners_and_takes_no_nonsense(site: Site) -> None:
     site.start()
     path = site.state / "control.sock"
