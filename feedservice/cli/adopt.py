@@ -96,9 +96,9 @@ def _lines(gathered: Gathered, adopted: Adopted, loaded: Loaded, *, written: Pat
             f"never seen what is older. Set feeds.window to {window} to show them nothing twice."
         )
     if written is not None:
-        yield f"Written: {written}"
+        yield f"Written: {written}. Keep it; and now: feedservice build"
     elif not found.changed:
-        yield "Nothing to take over: the ledger says all this already."
+        yield "Nothing to take over" + (": the ledger says all this already." if found.taken else ".")
     elif not write:
         yield "Nothing was changed. To take over: the same again, with --write"
 
@@ -132,7 +132,8 @@ def _some(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _taken(each: Taken) -> str:
-    return f"{each.path}: {each.id}" + (f", in Atom {each.atom}" if each.atom else "")
+    shown = each.id if each.id == " ".join(each.id.split()) else output.json_text(each.id)
+    return f"{each.path}: {shown}" + (f", in Atom {each.atom}" if each.atom else "")
 
 
 def _entry(entry: OldEntry) -> str:

@@ -7,7 +7,9 @@ to the last character. What cannot be understood is left empty, and what is no f
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -26,6 +28,14 @@ _A03 = "{http://purl.org/atom/ns#}"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _RSS_SPACES = ("", "http://purl.org/rss/1.0/", "http://my.netscape.com/rdf/simple/0.9/", "http://backend.userland.com/rss2")
+_PAGE = re.compile(rb"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_BEGINNING = 2000
+"""Bytes in which a page says that it is one."""
+_LINK = re.compile(r"<link\b([^>]*)>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([A-Za-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_FEED_TYPE = re.compile(r"application/(?:rss\+xml|atom\+xml|feed\+json)", re.IGNORECASE)
+_NAMED = 10
+"""Feeds of a page that a hint lists."""
 _RELATIONS = ("prev-archive", "next")
 """Links to entries that are not in the document: the archive before it (RFC 5005 §4), the next page (§3)."""
 
@@ -75,18 +85,35 @@ def read(data: bytes, *, url: str = "") -> OldFeed | Problem:
     if len(data) > MAX_BYTES:
         return _unreadable(f"it has more than {MAX_BYTES // 1024 // 1024} MB", url)
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"{"):
-        return _json(text, url)
+    return _json(text, url) if text.startswith(b"{") else _xml(text, url)
+
+
+def _xml(text: bytes, url: str) -> OldFeed | Problem:
     try:
         root = elements.read(text)
     except elements.NotXmlError as error:
         place = f" (line {error.line}, column {error.column})" if error.line else ""
-        return _unreadable(f"it is neither XML nor JSON: {error}{place}", url)
+        unreadable = _unreadable(f"it is neither XML nor JSON: {error}{place}", url)
+        return _page(text, url) if _PAGE.search(text, 0, _BEGINNING) else unreadable
     if root.tag in {f"{_A}feed", f"{_A03}feed"}:
         return _atom(root, url)
     if _local(root) == "rss" or root.tag == f"{_RDF}RDF":
         return _rss(root, url)
-    return _unreadable(f"its root element is {root.tag!s}", url)
+    is_page = str(root.tag).rpartition("}")[2].lower() == "html"
+    return _page(text, url) if is_page else _unreadable(f"its root element is {root.tag!s}", url)
+
+
+def _page(data: bytes, url: str) -> Problem:
+    """Return the problem of a page for people, with the feeds that it names (HTML §4.6.7.1, ``alternate``)."""
+    found: dict[str, None] = {}
+    for link in _LINK.findall(data.decode("utf-8", "replace")):
+        said = {name.lower(): html.unescape(one or other or bare) for name, one, other, bare in _ATTRIBUTE.findall(link)}
+        if "alternate" in said.get("rel", "").lower().split() and _FEED_TYPE.match(said.get("type", "")) and said.get("href"):
+            found[_absolute(url, said["href"])] = None
+    if not found:
+        return _unreadable("it is a page, and names no feed", url)
+    problem = _unreadable("it is a page", url)
+    return dataclasses.replace(problem, hint=f"its feeds are {', '.join(list(found)[:_NAMED])}")
 
 
 def _unreadable(reason: str, url: str) -> Problem:

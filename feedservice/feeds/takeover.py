@@ -11,7 +11,7 @@ of the older posts is what readers know them by.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from feedservice.feeds import identity
@@ -81,11 +81,13 @@ class Adoption:
     strangers: tuple[Stranger, ...]
     """Old entries without a post. Their ids are remembered, so that nobody else gets one."""
     unknown: tuple[Named, ...]
-    """Posts that are out and that no old entry is; oldest first."""
+    """Posts that are out and that no old entry is or may be; oldest first."""
     rows: tuple[Row, ...]
     """The whole ledger, as it is to be written."""
     changed: bool
     """Whether it says anything new."""
+    replaced: Mapping[str, str]
+    """Id that a post was published here with → the one that it has instead."""
 
 
 def take_over(
@@ -109,7 +111,7 @@ def take_over(
     rule, ruled = work.take_older(out, site_url, zone)
     strangers = work.remember_strangers()
     after = ordered(work.rows.values())
-    known = {each.path for each in (*work.taken, *ruled)} | {conflict.path for conflict in work.conflicts}
+    known = work.unsure | {each.path for each in (*work.taken, *ruled)} | {each.path for each in work.conflicts}
     unknown = [each for each in identified.named if each.id in out and each.post.path not in known]
     return Adoption(
         taken=tuple(work.taken),
@@ -123,6 +125,7 @@ def take_over(
         unknown=tuple(sorted(unknown, key=lambda each: (each.post.published, each.post.path))),
         rows=after,
         changed=after != ordered(work.before),
+        replaced=work.replaced,
     )
 
 
@@ -161,6 +164,9 @@ class _Takeover:
         self.site_url = site_url
         self.now = now
         self.replace = replace
+        self.unsure = {path for each in matches for doubt in each.doubts for path in doubt.paths}
+        """Paths of posts that may be an old entry."""
+        self.replaced: dict[str, str] = {}
         self.taken: list[Taken] = []
         self.conflicts: list[Conflict] = []
         self.evidence: list[tuple[Post, str]] = []
@@ -237,7 +243,8 @@ class _Takeover:
         ours = row.atom or identity.iri(row.id, self.site_url)
         if row.out is None:
             own = told.id or told.atom or row.id
-            atom = told.atom or identity.iri(own, self.site_url)
+            # White space around an id is of RSS alone.
+            atom = told.atom or identity.iri(own.strip(), self.site_url)
         else:
             # What has readers here already keeps its id in the formats that no old feed speaks of.
             own, atom = told.id or row.id, told.atom or ours
@@ -270,7 +277,7 @@ class _Takeover:
             permalink=told.permalink if told.id else row.permalink,
             claim=post.guid if post.guid != own else None,
             first_seen=min(row.first_seen, known or self.now),
-            out=known or self.now,
+            out=row.out or known or self.now,
             published=known,
             updated=told.updated if changed else None,
             withdrawn=None,
@@ -289,6 +296,7 @@ class _Takeover:
         if row.out is None:
             self._drop(row)
         else:
+            self.replaced[row.id] = taken
             left = dataclasses.replace(row, atom="", gone=row.gone or self.now, withdrawn=row.withdrawn or self.now)
             self._drop(row)
             self._put(left)
@@ -300,8 +308,7 @@ class _Takeover:
         before = max((min(dates) for dates in shown if dates), default=None)
         if rule is None or before is None:
             return rule, []
-        unsure = {path for each in self.matches for doubt in each.doubts for path in doubt.paths}
-        unsure |= {each.path for each in self.taken} | {each.path for each in self.conflicts}
+        unsure = self.unsure | {each.path for each in self.taken} | {each.path for each in self.conflicts}
         first = len(self.taken)
         for named in self.identified.named:
             post = named.post

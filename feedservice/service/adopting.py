@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.feeds import adoption, foreign
 from feedservice.feeds.adoption import Source
+from feedservice.feeds.archives import Membership
 from feedservice.feeds.foreign import OldEntry, OldFeed
 from feedservice.feeds.takeover import Adoption, take_over
 from feedservice.model import Problem, Severity
 from feedservice.posts.sketch import sketch
-from feedservice.service import ledgerfile, workers
+from feedservice.service import guarding, history, ledgerfile, workers
 from feedservice.service.collect import Progress, collect, content_directory
 from feedservice.service.fetch import Fetch, FetchError
 from feedservice.service.workers import Workers
@@ -150,11 +151,35 @@ def adopt(loaded: Loaded, sources: Sequence[Source], *, now: datetime, replace: 
 
 
 def keep(loaded: Loaded, found: Adoption) -> Path:
-    """Write the ledger; whoever calls holds the lock of the state directory. Raises ``RefusedError``."""
+    """Write the ledger; whoever calls holds the lock of the state directory. Raises ``RefusedError``.
+
+    Where ids were replaced, what is remembered of the feeds that went out is put right too: nobody is said to have the old ones.
+    """
     path = ledgerfile.place(loaded)
+    state = loaded.root / loaded.config.state
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # First: a crash after it has the guard look at the feeds, and costs nothing else.
         ledgerfile.write(path, found.rows)
+        if found.replaced:
+            _replace(state, found.replaced)
     except OSError as error:
         raise RefusedError(f"{path} cannot be written: {error.strerror}", "check permissions and free space") from error
     return path
+
+
+def _replace(state: Path, replaced: Mapping[str, str]) -> None:
+    def now(entry_id: str) -> str:
+        return replaced.get(entry_id, entry_id)
+
+    for each in guarding.served(state).values():
+        entries = tuple(dataclasses.replace(entry, id=now(entry.id)) for entry in each.entries)
+        late, withdrawn = ({now(one): since for one, since in ids.items()} for ids in (each.late, each.withdrawn))
+        guarding.remember(state, dataclasses.replace(each, entries=entries, late=late, withdrawn=withdrawn))
+    remembered = history.recall(state, [])
+    if remembered.histories:
+        remembered.histories |= {
+            key: Membership(archives=tuple(tuple(map(now, archive)) for archive in each.archives))
+            for key, each in remembered.histories.items()
+        }
+        history.remember_members(state, remembered)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,8 +58,7 @@ old.xml (rss): 4 entries
       if it is that post, write into it: id: "old-3"
 1 old entry without a post (ids are remembered, in case the post comes yet)
   Gone: http://old.example/gone
-2 posts without an old entry (new to the readers of these feeds)
-  soup.md (2025-02-03)
+1 post without an old entry (new to the readers of these feeds)
   later.md (2025-02-04)
 """
 
@@ -74,7 +74,7 @@ def test_write(site: Path) -> None:
     result = run("adopt", "old.xml", "--write")
     ledger = site / ".feedservice" / "ledger.jsonl"
     assert result.exit_code == 1
-    assert result.output == REPORT + f"Written: {ledger}\n"
+    assert result.output == REPORT + f"Written: {ledger}. Keep it; and now: feedservice build\n"
     rows = {row["id"]: row for row in map(json.loads, ledger.read_text(encoding="utf-8").splitlines()[1:])}
     assert sorted(rows) == ["old-1", "old-2", "old-4"]
     assert rows["old-1"]["origin"] == "adopted old.xml"
@@ -105,6 +105,25 @@ def test_what_was_built_before_needs_replace(site: Path) -> None:
     assert '"id": "old-1", "path": "tea.md"' in ledger
 
 
+def test_replaced_ids_are_no_news_to_the_guard_and_stay_in_their_archives(site: Path) -> None:
+    (site / "config.yaml").write_text(CONFIG.replace("window: 50", "window: 1, archives: true"), encoding="utf-8")
+    assert run("build").exit_code == 0
+    before = archived(site)
+    assert run("adopt", "old.xml", "--write", "--replace").exit_code == 1
+    built = run("build")
+    assert built.exit_code == 0, built.output
+    after = archived(site)
+    assert before.keys() == after.keys()
+    assert {"old-1", "old-2"} <= {each for ids in after.values() for each in ids}
+    assert [len(ids) for ids in before.values()] == [len(ids) for ids in after.values()]
+    assert "nothing written" in run("build").output
+
+
+def archived(site: Path) -> dict[str, list[str]]:
+    files = sorted((site / "public").rglob("*.rss"))
+    return {file.name: re.findall(r"<guid[^>]*>([^<]*)<", file.read_text(encoding="utf-8")) for file in files}
+
+
 def test_json(site: Path) -> None:
     result = run("adopt", "old.xml", "--json")
     told = json.loads(result.stdout)
@@ -115,7 +134,7 @@ def test_json(site: Path) -> None:
     ]
     assert [(each["id"], each["posts"]) for each in told["doubtful"]] == [("old-3", ["soup.md"])]
     assert [each["id"] for each in told["entries_without_post"]] == ["old-4"]
-    assert [each["path"] for each in told["posts_without_entry"]] == ["soup.md", "later.md"]
+    assert [each["path"] for each in told["posts_without_entry"]] == ["later.md"]
     assert (told["changed"], told["written"], told["rule"], told["problems"]) == (True, False, None, [])
 
 

@@ -185,7 +185,8 @@ def test_json_feed() -> None:
     ("data", "why"),
     [
         (b"", "neither XML nor JSON"),
-        (b"<html><body/></html>", "root element is html"),
+        (b"<svg/>", "root element is svg"),
+        (b"<html><body/></html>", "it is a page, and names no feed"),
         (b"<rss><channel></rss>", "neither XML nor JSON"),
         (b"{}", "no object with a list of items"),
         (b"{", "it is no JSON"),
@@ -200,6 +201,41 @@ def test_what_is_no_feed(data: bytes, why: str) -> None:
     assert isinstance(found, Problem)
     assert (found.rule, found.path) == ("adopt.unreadable", "old.xml")
     assert why in found.message
+
+
+PAGE = """<!DOCTYPE html>
+<html lang=en><head><meta charset=utf-8><title>Home</title>
+<link rel=stylesheet href=style.css>
+<link rel="alternate" type="application/rss+xml" title="a > b" href="/feed?a=1&amp;b=2">
+<LINK REL='alternate' TYPE='application/atom+xml' HREF=atom.xml>
+<link rel="alternate" hreflang="ja" href="/ja/"><body><p>unclosed"""
+
+
+def test_a_page_says_where_its_feeds_are() -> None:
+    found = read(PAGE.replace("a > b", "all").encode(), url="https://old.example/blog/")
+    assert isinstance(found, Problem)
+    assert found.hint == "its feeds are https://old.example/feed?a=1&b=2, https://old.example/blog/atom.xml"
+
+
+def test_an_export_of_wordpress_is_a_feed_with_everything() -> None:
+    found = feed(
+        """<?xml version="1.0" encoding="UTF-8" ?>
+        <!-- generator="WordPress/6.6" created="2025-03-04 12:00" -->
+        <rss version="2.0" xmlns:excerpt="http://wordpress.org/export/1.2/excerpt/" xmlns:wp="http://wordpress.org/export/1.2/"
+        xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+        <channel><title>Tea</title><link>https://old.example</link><wp:wxr_version>1.2</wp:wxr_version>
+        <item><title><![CDATA[Green]]></title><link>https://old.example/2025/03/green/</link>
+        <pubDate>Tue, 04 Mar 2025 12:00:00 +0000</pubDate><dc:creator><![CDATA[h]]></dc:creator>
+        <guid isPermaLink="false">https://old.example/?p=12</guid><description></description>
+        <content:encoded><![CDATA[<!-- wp:paragraph --><p>Text</p>]]></content:encoded>
+        <excerpt:encoded><![CDATA[]]></excerpt:encoded><wp:post_id>12</wp:post_id><wp:status>publish</wp:status></item>
+        <item><title>Draft</title><link>https://old.example/?p=13</link><pubDate>Mon, 30 Nov -0001 00:00:00 +0000</pubDate>
+        <guid isPermaLink="false">https://old.example/?p=13</guid><wp:status>draft</wp:status></item></channel></rss>"""
+    )
+    assert [(entry.id, entry.published) for entry in found.entries] == [
+        ("https://old.example/?p=12", NOON),
+        ("https://old.example/?p=13", None),
+    ]
 
 
 def bomb(levels: int) -> bytes:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
+from xml.sax.saxutils import escape
 
 import feedparser
 import pytest
@@ -81,9 +83,9 @@ class Site:
         )
         (self.root / "site" / "config.yaml").write_text(text, encoding="utf-8")
 
-    def adopt(self, *more: str) -> str:
-        files = [str(file) for file in self.old("recent")]
-        done = CliRunner().invoke(group, ["--config", str(self.root / "site" / "config.yaml"), "adopt", *files, *more])
+    def adopt(self, *more: str, files: Sequence[Path] = ()) -> str:
+        old = [str(file) for file in files or self.old("recent")]
+        done = CliRunner().invoke(group, ["--config", str(self.root / "site" / "config.yaml"), "adopt", *old, *more])
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -153,7 +155,8 @@ class Feedparser:
         parsed = feedparser.parse(self.url)
         assert parsed.status == 200
         assert not parsed.bozo
-        ids = {entry.id for entry in parsed.entries}
+        # As readers do that are made with it.
+        ids = {entry.get("id") or entry.link for entry in parsed.entries}
         new = ids - self.seen
         self.seen |= ids
         return len(new)
@@ -215,15 +218,21 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     return Site(tmp_path, request.param)
 
 
-@pytest.fixture
-def served(site: Site) -> Iterator[str]:
-    handler = partial(_Quiet, directory=str(site.www))
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    handler = partial(_Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[str]:
+    with serving(site.www) as url:
+        yield url
 
 
 def subscribers(kind: Callable[[str, Path], Subscriber], site: Site, served: str) -> list[Subscriber]:
@@ -309,3 +318,63 @@ def test_adopting_again_changes_nothing(site: Site) -> None:
     after = ledger.read_bytes()
     site.adopt("--write")
     assert ledger.read_bytes() == after
+
+
+ODD = [
+    # isPermaLink (None: not said), guid (None: none), link
+    (None, "https://old.example/a%2Fb/?x=1&y=2#c", "https://old.example/1/"),
+    (None, "post/2", "https://old.example/2/"),
+    (None, "/3/", "https://old.example/3/"),
+    (None, "https://日本語.example/4/", "https://old.example/4/"),
+    (None, "\n      https://old.example/five/\n    ", "https://old.example/5/"),
+    ("true", "HTTPS://Old.Example:443/six/../6", "https://old.example/6/"),
+    ("false", "seven & <7>", "https://old.example/7/"),
+    ("false", "8", "https://old.example/8/"),
+    ("false", "投稿 九", "https://old.example/9/"),
+    (None, "urn:uuid:1225C695-CFB8-4EBB-AAAA-80DA344EFA6A", "https://old.example/10/"),
+    (None, None, "https://old.example/eleven?id=11"),
+    (None, "  ", "https://old.example/12/"),
+]
+
+
+NAMELESS = sum(not (guid or "").strip() for _, guid, _ in ODD)
+
+
+def odd_feed() -> str:
+    items = []
+    for number, (permalink, guid, link) in enumerate(ODD, 1):
+        said = f' isPermaLink="{permalink}"' if permalink else ""
+        named = "" if guid is None else f"<guid{said}>{escape(guid)}</guid>"
+        dated = f"<pubDate>{number:02} Mar 2024 12:{number:02}:00 +0900</pubDate>"
+        items.append(
+            f"<item><title>Odd {number}</title><link>{escape(link)}</link>{named}{dated}<description>x</description></item>"
+        )
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel><title>Odd</title><link>https://old.example/</link><description>x</description>{"".join(items)}</channel></rss>'
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("judge", JUDGES)
+def test_odd_ids(tmp_path: Path, judge: Callable[[str, Path], Subscriber]) -> None:
+    site = Site(tmp_path, "hugo")
+    for file in site.posts:
+        file.unlink()
+    for number in range(1, len(ODD) + 1):
+        text = f'---\ntitle: "Odd {number}"\ndate: 2024-03-{number:02}T12:{number:02}:00+09:00\n---\nText {number}.\n'
+        (site.root / "site" / "content" / f"odd-{number}.md").write_text(text, encoding="utf-8")
+    site.window = len(ODD)
+    site.url = "https://new.example"
+    site.configure()
+    (site.www / "feed.rss").write_text(odd_feed(), encoding="utf-8")
+    old = tmp_path / "old.rss"
+    shutil.copy(site.www / "feed.rss", old)
+    with serving(site.www) as served:
+        (reader,) = subscribers(judge, site, served)
+        assert reader.poll() == len(ODD)
+        site.adopt("--write", files=[old])
+        site.build()
+        # Newsboat knows an item without guid by its link and date in one, which is no other reader's id.
+        assert reader.poll() == (NAMELESS if judge is Newsboat else 0)
+        for move in (Site.rename, Site.new_titles, Site.new_domain):
+            move(site)
+            site.build()
+            assert reader.poll() == 0, move
