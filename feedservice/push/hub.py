@@ -247,6 +247,17 @@ def denied(outcome: Outcome) -> Reading:
     return Reading(verdict=Verdict.CONFIRMED)
 
 
+def abridged(version: TopicVersion, sent: frozenset[str] | None) -> TopicVersion:
+    """Return a version without the entries that a subscriber has been sent; the same for all that stand where it does.
+
+    What comes back is cut no further: ``distribution`` is given None for ``sent`` then.
+    """
+    cut = cutting.slices(version.entries, len(version.body), sent) if sent is not None else None
+    if cut is None or cut[1] == 0:
+        return version
+    return dataclasses.replace(version, body=cutting.cut(version.body, cut[0]), entries=())
+
+
 def distribution(subscription: Subscription, version: TopicVersion, sent: frozenset[str] | None) -> Request:
     """Return the request that brings a subscriber up to a version (WebSub §7).
 
@@ -255,10 +266,7 @@ def distribution(subscription: Subscription, version: TopicVersion, sent: frozen
     """
     if subscription.key.protocol == rsscloud.PROTOCOL:
         return rsscloud.notification(subscription)
-    body = version.body
-    cut = cutting.slices(version.entries, len(body), sent) if sent is not None else None
-    if cut is not None and cut[1] > 0:
-        body = cutting.cut(body, cut[0])
+    body = abridged(version, sent).body
     fields = [("Content-Type", version.media_type), ("Link", version.link)]
     if subscription.secret is not None:
         fields.append(("X-Hub-Signature", signing.hub_signature(subscription.method, subscription.secret, body)))

@@ -46,7 +46,7 @@ class Sender:
             message = httpx.Request(
                 request.method,
                 request.url,
-                headers=[("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"), *request.headers],
+                headers=[("User-Agent", USER_AGENT), *request.headers],
                 content=request.body,
                 extensions={"trust": request.trust},
             )

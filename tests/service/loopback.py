@@ -18,7 +18,7 @@ from feedservice.service.transport import Limits, Transport
 Script = Callable[["Visit"], Awaitable[None]]
 
 LOOPBACK = networks(["127.0.0.0/8", "::1"])
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds after which a test has failed; nothing takes so long that goes well."""
 
 
