@@ -108,7 +108,7 @@ def configure(*, file: Path | None, kept: int, stream: TextIO = sys.stderr, leve
     root.addHandler(handler)
     root.setLevel(level)
     # What they say of every job, and of every event, is in our own lines.
-    for loud in ("apscheduler", "watchfiles"):
+    for loud in ("alembic", "apscheduler", "watchfiles"):
         logging.getLogger(loud).setLevel(logging.ERROR)
     return handler
 
