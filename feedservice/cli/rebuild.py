@@ -27,7 +27,7 @@ from feedservice.service.report import Coming, Happening
 @click.option("--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml].")
 @click.option("--feed", "feeds", multiple=True, metavar="KEY", help="Show only what concerns this feed; may be given again.")
 @click.option("--full", is_flag=True, help="Read and render everything anew.")
-@click.option("--emptied", is_flag=True, help="The content directory is meant to have no posts any more.")
+@click.option("--allow-empty", "emptied", is_flag=True, help="The content directory is meant to have no posts any more.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the pass and show what it did.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
