@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Operations:
         self.daemon = daemon
         self.front = front
         self.stopping = asyncio.Event()
+        self.deliver: Callable[[], None] = lambda: None
+        """Has the outbox looked at."""
         self._pulling = asyncio.Lock()
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,6 +54,9 @@ class Operations:
             case "reload":
                 problems = await self.daemon.reload()
                 return {"problems": [output.problem_json(problem) for problem in problems]}
+            case "deliver":
+                self.deliver()
+                return {"asked": True}
             case "stop":
                 self.stopping.set()
                 return {"pid": os.getpid()}

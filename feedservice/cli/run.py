@@ -21,6 +21,7 @@ from feedservice.cli.engine import engine_of
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
 from feedservice.cli.secrets import keys
+from feedservice.cli.voice import Voice
 from feedservice.config import Loaded, load
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
@@ -32,6 +33,7 @@ from feedservice.service.daemon import Daemon, Errand, Work
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
+from feedservice.store.sql import SqlStore
 from feedservice.web.admin import OPERATIONS, Admin
 
 _DAY = 86_400.0
@@ -87,9 +89,17 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     engine = engine_of(loaded)
     front = Front(loaded, place)
 
+    def outbox() -> SqlStore:
+        store = engine.store
+        assert isinstance(store, SqlStore)
+        return store
+
+    voice = Voice(loaded, outbox, front)
+
     def make(at: Loaded, wanted: Wanted, now: datetime) -> Report:
         report = engine.build(at, now=now, paths=wanted.paths, full=wanted.full, emptied=wanted.emptied)
         front.show(at, report)
+        voice.shown(at)
         return report
 
     def check() -> Iterable[Problem]:
@@ -101,6 +111,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
 
     def changed(to: Loaded) -> None:
         front.changed(to)
+        voice.change(to)
         try:
             admin.keys = keys(to)
         except RefusedError as error:
@@ -118,10 +129,11 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     )
     daemon = Daemon(loaded, work)
     operations = Operations(daemon, front)
+    operations.deliver = voice.wake
     admin = Admin(operations, keys(loaded), unix=place.path is not None, name=lambda: secrets.token_hex(8))
     front.doors[OPERATIONS] = admin
     # A further long-running task is wired here.
-    daemon.services += [front, Control(control, operations.answer)]
+    daemon.services += [front, voice, Control(control, operations.answer)]
     sys.setswitchinterval(_FAIR)
     try:
         with _signals(daemon, operations.stopping):

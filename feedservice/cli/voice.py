@@ -1,0 +1,156 @@
+"""What a running service says to the world, and hears from it: the delivery loop, the hub's doors, the plan of every pass.
+
+A ``Service`` of the daemon. Without anything turned on in the section ``announce``, nothing of this runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from feedservice.cli.front import Front
+from feedservice.config import Loaded
+from feedservice.config.sections import seconds
+from feedservice.deliveries import Outcome, Request, Trust
+from feedservice.push.addresses import networks
+from feedservice.push.kinds import Terms
+from feedservice.service import announcing, credentials
+from feedservice.service.announcing import Announcer
+from feedservice.service.credentials import Credentials
+from feedservice.service.deliver import Deliverer, Tools
+from feedservice.service.resolve import SystemResolver
+from feedservice.service.sender import Sender
+from feedservice.service.transport import Transport
+from feedservice.store.sql import SqlStore
+from feedservice.web import hub
+from feedservice.web.fairness import client_address
+from feedservice.web.hub import Registrar, Room
+from feedservice.web.reception import Notice, Post
+from feedservice.web.terms import terms
+
+logger = logging.getLogger("feedservice")
+
+
+class Voice:
+    """Announces, and takes subscriptions."""
+
+    def __init__(self, loaded: Loaded, outbox: Callable[[], SqlStore], front: Front) -> None:
+        """``outbox`` opens the store, or gives the one that is open; ``front`` has the doors."""
+        self._loaded = loaded
+        self._outbox = outbox
+        self._front = front
+        self._credentials = Credentials()
+        self._resolver = SystemResolver()
+        self._sender: Sender | None = None
+        self._deliverer: Deliverer | None = None
+        self._registrar: Registrar | None = None
+        self._doors: set[bytes] = set()
+        self._changing: asyncio.Task[None] | None = None
+        self._complete = False
+        """Every document is a topic; from then on passes see to that."""
+
+    async def start(self) -> None:
+        """Begin to deliver, and open the doors."""
+        if not announcing.is_on(self._loaded.config):
+            return
+        store = await asyncio.to_thread(self._outbox)
+        await self._settings()
+        keep = float(seconds(self._loaded.config.announce.keep))
+        tools = Tools(outbox=store, send=self._send, terms=self._terms, now=_now, jitter=_jitter, keep=keep)
+        self._deliverer = Deliverer(tools)
+        await self._deliverer.start()
+        self._registrar = Registrar(store, self._room(), token=lambda: secrets.token_urlsafe(32), queued=self.wake)
+        self._open()
+
+    async def stop(self) -> None:
+        """Finish what was begun to be sent."""
+        if self._changing is not None:
+            await self._changing
+        if self._deliverer is not None:
+            await self._deliverer.stop()
+        if self._sender is not None:
+            await self._sender.transport.aclose()
+        self._resolver.close()
+
+    def wake(self) -> None:
+        """Look for what is to be sent; may be called from any thread."""
+        if self._deliverer is not None:
+            self._deliverer.wake()
+
+    def shown(self, loaded: Loaded) -> None:
+        """Take up what a pass has announced; called in the thread that made it."""
+        if announcing.is_on(loaded.config):
+            if not self._complete:
+                store = self._outbox()
+                made = Announcer(store, loaded.root / loaded.config.output).baseline(store.documents(), loaded.config, _now())
+                if made is not None:
+                    store.announce(made)
+                self._complete = True
+            self.wake()
+
+    def change(self, loaded: Loaded) -> None:
+        """Go on by another configuration; called in the event loop."""
+        self._changing = asyncio.ensure_future(self._change(loaded, self._changing))
+
+    async def _change(self, loaded: Loaded, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
+        self._loaded, self._complete = loaded, False
+        if self._deliverer is None or self._registrar is None:
+            await self.start()
+            return
+        await self._settings()
+        self._registrar.room = self._room()
+        self._open()
+
+    async def _settings(self) -> None:
+        """Read the keys, and make a way out by the lists of addresses that hold now."""
+        self._credentials = await asyncio.to_thread(credentials.read, self._loaded)
+        for problem in self._credentials.problems:
+            logger.error("%s: %s (%s)", problem.path, problem.message, problem.hint)
+        settings, before = self._loaded.config.announce, self._sender
+        allowed = {Trust.OPERATOR: networks(settings.targets.allow), Trust.CALLBACK: networks(settings.callbacks.allow)}
+        transport = Transport(allowed=allowed, resolve=self._resolver, public=settings.environment == "production")
+        self._sender = Sender(transport=transport, now=_now)
+        if before is not None:
+            await before.transport.aclose()
+
+    async def _send(self, request: Request) -> Outcome:
+        assert self._sender is not None
+        return await self._sender.send(request)
+
+    def _terms(self) -> Terms:
+        return self._credentials.terms(_now())
+
+    def _room(self) -> Room:
+        websub = self._loaded.config.announce.websub
+        return Room(lease=seconds(websub.lease), per_host=websub.per_host, per_topic=websub.per_topic)
+
+    def _open(self) -> None:
+        """Open the doors of the configuration, and close those of the one before."""
+        assert self._registrar is not None
+        config, said = self._loaded.config, terms(self._loaded.config, unix=self._front.place.path is not None)
+        at = Post(now=_now, client=lambda peer, fields: client_address(peer, fields, said.proxies))
+        for path in self._doors:
+            self._front.doors.pop(path, None)
+        settings = config.announce
+        opened = hub.doors(at, self._registrar, websub=settings.websub.hub == "embedded", cloud=settings.rsscloud == "on")
+        self._front.doors.update(opened)
+        self._doors = set(opened)
+        key = self._credentials.indexnow_key
+        if key:
+            path = f"/{key}.txt".encode("ascii")
+            self._front.doors[path] = Notice(at, key)
+            self._doors.add(path)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _jitter() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
