@@ -51,8 +51,8 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     known = Known(
         config=config,
         now=now,
-        members=sight.collected.members,
-        windows=sight.collected.windows,
+        members={spec.key: tuple(sight.collected.members(spec.key)) for spec in sight.collected.plan.specs},
+        windows={spec.key: tuple(sight.collected.window(spec)) for spec in sight.collected.plan.specs},
         late=sight.collected.late,
         served=sight.served,
         held={key: each.reasons for key, each in sight.decisions.held.items()},

@@ -17,11 +17,12 @@ from feedservice.dates.formats import http_date, parse_http_date, rfc3339, rfc53
 from feedservice.dates.forms import file_name_date, read
 from feedservice.dates.suggestions import suggest_zones
 from feedservice.dates.walltime import Reading, localize
-from feedservice.dates.zones import canonical_zone, is_zone, local
+from feedservice.dates.zones import canonical_zone, database, is_zone, local
 
 __all__ = [
     "Reading",
     "canonical_zone",
+    "database",
     "file_name_date",
     "http_date",
     "is_zone",

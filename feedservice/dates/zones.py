@@ -40,6 +40,12 @@ class Offset(NamedTuple):
     """RFC 5322 §3.3 ``zone``: ``+0900``."""
 
 
+def database() -> str:
+    """Return the version of the database of zones: another one may give a wall time another instant."""
+    version: str = pytz.OLSON_VERSION  # type: ignore[attr-defined]
+    return version
+
+
 def fixed_offset(text: str) -> timedelta | None:
     """Read ``±HH:MM``, ``±HHMM``, ``±HH`` or ``±H``; None for anything else, and when there are more than 59 minutes."""
     match = _FIXED.fullmatch(text)

@@ -22,8 +22,9 @@ from feedservice.feeds.takeover import Adoption, take_over
 from feedservice.model import Problem, Severity
 from feedservice.posts.sketch import sketch
 from feedservice.service import guarding, history, ledgerfile, workers
-from feedservice.service.collect import Progress, collect, content_directory
+from feedservice.service.collect import Ask, Progress, collect, content_directory
 from feedservice.service.fetch import Fetch, FetchError
+from feedservice.service.publish import exported
 from feedservice.service.workers import Workers
 
 PAGES = 2000
@@ -134,8 +135,8 @@ def adopt(loaded: Loaded, sources: Sequence[Source], *, now: datetime, replace: 
     folder = content_directory(loaded)
     count = sum(1 for path in folder.rglob("*") if path.suffix in {".md", ".markdown", ".html"}) if folder.is_dir() else 0
     with Workers(workers.count_for(count)) as pool:
-        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows)
-    matches = [adoption.match(source, collected.named) for source in sources]
+        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
+    matches = [adoption.match(source, tuple(collected.named)) for source in sources]
     found = take_over(
         matches,
         collected.identified,
@@ -176,10 +177,10 @@ def _replace(state: Path, replaced: Mapping[str, str]) -> None:
         entries = tuple(dataclasses.replace(entry, id=now(entry.id)) for entry in each.entries)
         late, withdrawn = ({now(one): since for one, since in ids.items()} for ids in (each.late, each.withdrawn))
         guarding.remember(state, dataclasses.replace(each, entries=entries, late=late, withdrawn=withdrawn))
-    remembered = history.recall(state, [])
-    if remembered.histories:
-        remembered.histories |= {
+    histories, _ = history.recall(state)
+    if histories:
+        named = {
             key: Membership(archives=tuple(tuple(map(now, archive)) for archive in each.archives))
-            for key, each in remembered.histories.items()
+            for key, each in histories.items()
         }
-        history.remember_members(state, remembered)
+        history.remember_members(state, named)

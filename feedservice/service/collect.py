@@ -2,30 +2,40 @@
 
 ::
 
-    scan ─→ Found ─workers.parse→ Post ─ledger.identify→ Named ─selection.live→ Live ─specs.plan→ FeedSpec ─select→ windows
+    scan ─→ Found ─ what changed ─workers.parse→ Known ─ledger→ Named ─roster→ who is out, and in which feeds
+
+What did not change since the last pass is taken from the ``Memory``: an empty one makes a whole pass of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from feedservice import __version__, dates
 from feedservice.config import Loaded
 from feedservice.config.dialects import detect_dialect
 from feedservice.config.schema import Config, Rule
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
-from feedservice.feeds import identity, ledger, selection, specs
+from feedservice.feeds import selection
 from feedservice.feeds.difference import Served
 from feedservice.feeds.identity import Named
-from feedservice.feeds.ledger import Identified, Row
+from feedservice.feeds.ledger import Identified
 from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
-from feedservice.model import FeedSpec, Problem
-from feedservice.posts.parse import Context, Parsed, kept_keys
-from feedservice.service import quarantine, scan, workers
+from feedservice.model import FeedSpec, Post, Problem
+from feedservice.posts.parse import Context, kept_keys
+from feedservice.service import quarantine, records, scan, workers
+from feedservice.service.guarding import Decisions
+from feedservice.service.memory import Memory, settled_of
+from feedservice.service.naming import Step
+from feedservice.service.records import Known
+from feedservice.service.roster import NEVER, Roster
 from feedservice.service.scan import Found
 from feedservice.service.workers import Workers
 from feedservice.taxonomy import identity as label_identity
@@ -35,30 +45,91 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a pass is asked to look at."""
+
+    now: datetime
+    paths: Collection[str] | None = None
+    """All that can have changed, relative to the content directory; None: look at every file."""
+    full: bool = False
+    """Read and render everything anew."""
+    emptied: bool = False
+    """The content directory may have lost all its posts."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """A site as it is at one instant."""
 
     config: Config
     context: Context
     files: Mapping[str, Found]
-    named: tuple[Named, ...]
-    """Every post that could be read."""
-    identified: Identified
+    roster: Roster
+    step: Step
+    """The ids of the posts."""
+    gone: frozenset[str]
+    """Paths of posts whose files are not there any more."""
     broken: frozenset[str]
     """Paths of files that are no post now; the last good version may be among the posts."""
-    live: Live
-    plan: Plan
-    members: Mapping[str, tuple[Named, ...]]
-    """Feed key → all its entries, newest first."""
-    windows: Mapping[str, tuple[Named, ...]]
-    """Feed key → those that its subscription document shows."""
-    late: Mapping[str, Mapping[str, datetime]]
-    """Feed key → id → since when an entry is shown that there was no room for."""
+    until: datetime | None
+    """When the next of these last good versions is withdrawn, UTC."""
+    decisions: Decisions
+    dirty: frozenset[str] | None
+    """Keys of the feeds that can be other than the last pass made them; None: all."""
+    read: int
+    """Posts that were read again."""
     refers: frozenset[str]
     """Paths of posts that may link to other posts by their files."""
     first_seen: Mapping[str, datetime]
     """Path → first sight of the posts without a date."""
     problems: tuple[Problem, ...]
+    now: datetime
+    served: Mapping[str, Served]
+    _windows: dict[str, Window] = dataclasses.field(default_factory=dict)
+
+    @property
+    def named(self) -> Collection[Named]:
+        """Return every post that could be read."""
+        return self.roster.everyone.values()
+
+    @property
+    def live(self) -> Live:
+        """Return who is out."""
+        return self.roster.live
+
+    @property
+    def plan(self) -> Plan:
+        """Return the feeds."""
+        return self.roster.plan
+
+    @property
+    def identified(self) -> Identified:
+        """Return what the ledger says."""
+        return self.step.identified
+
+    @property
+    def late(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Return feed key → id → since when an entry is shown that there was no room for, of the windows asked for."""
+        return {key: each.late for key, each in self._windows.items() if each.late}
+
+    def members(self, key: str) -> Sequence[Named]:
+        """Return all entries of a feed, newest first, without those that it is not to show."""
+        refused = self.decisions.rejected.get(key)
+        members = self.roster.members[key]
+        return [each for each in members if each.id not in refused] if refused else members
+
+    def window(self, spec: FeedSpec) -> Sequence[Named]:
+        """Return the entries that a subscription document shows."""
+        found = self._windows.get(spec.key)
+        if found is None:
+            stay = timedelta(seconds=seconds(self.config.feeds.late))
+            members, served = self.members(spec.key), self.served.get(spec.key)
+            found = selection.window(members, spec.window, served, self._since, now=self.now, stay=stay)
+            self._windows[spec.key] = found
+        return found.entries
+
+    def _since(self, entry_id: str) -> datetime | None:
+        return self.identified.rows[entry_id].out
 
 
 def content_directory(loaded: Loaded) -> Path:
@@ -85,112 +156,214 @@ def dialect_of(loaded: Loaded) -> str:
     return detect_dialect(names.keys(), read)
 
 
+def context_of(loaded: Loaded, media: Mapping[str, int] | None = None) -> Context:
+    """Return what the meaning of all posts depends on."""
+    config = loaded.config
+    return Context(
+        site=config.site,
+        content=config.content,
+        dialect=dialect_of(loaded),
+        zones=_category_zones(config),
+        files=media or {},
+        kept=kept_keys(_rules(config)),
+    )
+
+
 def collect(
     loaded: Loaded,
+    ask: Ask,
     *,
-    now: datetime,
     pool: Workers,
-    first_seen: Mapping[str, datetime],
+    memory: Memory,
     progress: Progress,
-    rows: Collection[Row] = (),
-    served: Mapping[str, Served] | None = None,
-    rejected: Mapping[str, frozenset[str]] | None = None,
+    decisions: Decisions | None = None,
 ) -> Collected:
-    """Read the content directory and decide what every feed holds at ``now``.
+    """Read what changed in the content directory and decide what every feed holds now.
 
-    ``rows`` are the ledger, ``served`` what readers have of each feed, ``rejected`` ids that a feed does not show.
+    ``decisions`` are the operator's about feeds that are held.
 
-    Raises ``RefusedError`` when there is no content directory.
+    ``memory`` is brought up to date; when this raises it is of no use any more. Raises ``RefusedError`` when there is no content
+    directory, or nothing in it where there were posts.
     """
-    config = loaded.config
     folder = content_directory(loaded)
     if not folder.is_dir():
         raise RefusedError(f"there is no content directory {folder}", "create it, or set content.directory")
-    outside = [loaded.root / config.output, loaded.root / config.state]
-    dialect = dialect_of(loaded)
-    found = scan.scan(folder, config.content, dialect=dialect, outside=[path for path in outside if path.resolve() != folder])
-    undated = {file.path: first_seen.get(file.path, now) for file in found.posts}
-    context = Context(
-        site=config.site,
-        content=config.content,
-        dialect=dialect,
-        zones=_category_zones(config),
-        files=found.files,
-        kept=kept_keys(_rules(config)),
-        first_seen=undated if config.content.missing_dates == "first-seen" else {},
-    )
-    parsed = _parse(found.posts, context, pool, progress)
-    files = {file.path: file for file in found.posts}
-    standing = quarantine.stand_ins(loaded.root / config.state, parsed, quarantine.places(rows), files, context, now)
-    parsed = [standing[each.path].parsed if each.path in standing else each for each in parsed]
-    files |= {path: each.found for path, each in standing.items()}
-    problems = [*found.problems, *(problem for each in parsed for problem in each.problems)]
-    broken = frozenset(each.path for each in parsed if each.post is None)
-    identified = ledger.identify(
-        [each.post for each in parsed if each.post is not None],
-        rows,
-        scheme=config.feeds.ids,
-        namer=identity.namer(config.feeds.ids, config.site.url, config.site.timezone),
-        site_url=config.site.url,
-        now=now,
-        broken=broken,
-    )
-    named = identified.named
-    problems += identified.problems
-    live = selection.live(named, config, now)
-    live = dataclasses.replace(live, due=min(filter(None, (live.due, *(each.until for each in standing.values()))), default=None))
-    problems += identity.shared_links(live.posts)
-    plan = specs.plan(config, live.posts)
-    problems += plan.problems
-    members = selection.select(live.posts, plan.specs, config, whole=True)
-    for key, refused in (rejected or {}).items():
-        if key in members:
-            members[key] = tuple(each for each in members[key] if each.id not in refused)
-    windows = _windows(members, plan.specs, identified, served or {}, now=now, stay=timedelta(seconds=seconds(config.feeds.late)))
+    decisions = decisions or Decisions()
+    context = context_of(loaded)
+    suspects = _scanned(loaded, folder, context.dialect, memory, ask)
+    if not memory.files and (memory.known or memory.lost) and not ask.emptied:
+        lost = len(memory.known) + memory.lost
+        raise RefusedError(
+            f"there is no post in {folder}, where {lost:,} were before; the feeds stay as they are",
+            "mount or restore the directory; if it is meant to be empty, say so with --allow-empty",
+        )
+    context = dataclasses.replace(context, files=memory.media)
+    gone = [path for path in suspects if path in memory.known and path not in memory.files]
+    for path in gone:
+        memory.forget(path)
+    fresh = [path for path in suspects if path in memory.files and (ask.full or _stale(path, memory))]
+    changed: dict[str, Post | None] = dict.fromkeys(gone)
+    changed |= _read(fresh, loaded.config, context, ask, pool=pool, memory=memory, progress=progress)
+    changed |= _stood_in(loaded, changed.keys(), context, memory, ask)
+    posts = memory.posts()
+    unusable = {path for path in memory.broken | memory.standing.keys() if path not in posts}
+    whole = ask.full or memory.roster is None
+    step = memory.names.step(posts, changed, gone=gone, broken=unusable, config=loaded.config, now=ask.now, whole=whole)
+    dirty = _judged(loaded.config, step, memory, ask)
+    memory.settle()
+    assert memory.roster is not None
     return Collected(
-        config=config,
+        config=loaded.config,
         context=context,
-        files=files,
-        named=named,
-        identified=identified,
-        broken=broken | standing.keys(),
-        live=live,
-        plan=plan,
-        members=members,
-        windows={key: each.entries for key, each in windows.items()},
-        late={key: each.late for key, each in windows.items() if each.late},
-        refers=frozenset(each.path for each in parsed if each.refers),
-        first_seen={each.path: undated[each.path] for each in parsed if each.undated},
-        problems=tuple(problems),
+        files=ChainMap({path: each.found for path, each in memory.standing.items()}, memory.files),
+        roster=memory.roster,
+        step=step,
+        gone=frozenset(gone),
+        broken=frozenset(memory.broken | memory.standing.keys()),
+        until=min((each.until for each in memory.standing.values() if each.until is not None), default=None),
+        decisions=decisions,
+        dirty=dirty,
+        read=len(fresh),
+        refers=frozenset(memory.refers),
+        first_seen=memory.first_seen,
+        problems=(*memory.scan_problems, *memory.problems(), *memory.names.problems, *memory.roster.problems),
+        now=ask.now,
+        served=memory.served,
     )
 
 
-def _windows(
-    members: Mapping[str, tuple[Named, ...]],
-    specs: Sequence[FeedSpec],
-    identified: Identified,
-    served: Mapping[str, Served],
-    *,
-    now: datetime,
-    stay: timedelta,
-) -> dict[str, Window]:
-    def out(entry_id: str) -> datetime | None:
-        return identified.rows[entry_id].out
+def _scanned(loaded: Loaded, folder: Path, dialect: str, memory: Memory, ask: Ask) -> Collection[str]:
+    """Bring the lists of files up to date, and return the paths of posts that may be other than before."""
+    content = loaded.config.content
+    outside = [loaded.root / loaded.config.output, loaded.root / loaded.config.state]
+    outside = [path for path in outside if path.resolve() != folder]
+    if ask.paths is not None and memory.scanned:
+        looked = scan.look(folder, content, memory.files, ask.paths, dialect=dialect, outside=outside)
+        if looked is not None:
+            return _took(looked, memory)
+    found = scan.scan(folder, content, dialect=dialect, outside=outside)
+    memory.files = {file.path: file for file in found.posts}
+    memory.media = found.files
+    memory.scan_problems = found.problems
+    memory.scanned = True
+    for path in memory.first_seen.keys() - memory.files.keys():
+        del memory.first_seen[path]
+    return memory.known.keys() | memory.files.keys()
 
-    return {
-        spec.key: selection.window(members[spec.key], spec.window, served.get(spec.key), out, now=now, stay=stay)
-        for spec in specs
-    }
+
+def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collection[str]:
+    suspects = set(looked)
+    for path, each in looked.items():
+        if isinstance(each, Found):
+            memory.files[path] = each
+        elif path in memory.files:
+            del memory.files[path]
+        if isinstance(each, int) and memory.media.get(path) != each:
+            memory.media[path] = each
+            suspects |= memory.lookers
+        elif not isinstance(each, int) and memory.media.pop(path, None) is not None:
+            suspects |= memory.lookers
+    return suspects
 
 
-def _parse(files: Sequence[Found], context: Context, pool: Workers, progress: Progress) -> list[Parsed]:
+def _stood_in(loaded: Loaded, changed: Collection[str], context: Context, memory: Memory, ask: Ask) -> dict[str, Post | None]:
+    """Let last good versions stand in, or do so no more; return the posts that are other than before by that."""
+    suspects = [path for path in memory.standing.keys() | memory.broken | set(changed) if path in memory.known]
+    before = {path: each.parsed.post for path, each in memory.standing.items()}
+    parsed = [memory.known[path].parsed for path in suspects]
+    state = loaded.root / loaded.config.state
+    memory.standing = quarantine.stand_ins(state, parsed, memory.names.places(), memory.files, context, ask.now)
+    other: dict[str, Post | None] = {}
+    for path in before.keys() | memory.standing.keys():
+        post = memory.post(path)
+        if path in changed or path not in before or before[path] != post:
+            other[path] = post
+    return other
+
+
+def _stale(path: str, memory: Memory) -> bool:
+    known = memory.known.get(path)
+    return (
+        known is None
+        or known.fingerprint != memory.files[path].fingerprint
+        or path in memory.outdated
+        or any(memory.media.get(other) != size for other, size in known.looked)
+    )
+
+
+def _read(
+    paths: Sequence[str], config: Config, context: Context, ask: Ask, *, pool: Workers, memory: Memory, progress: Progress
+) -> dict[str, Post | None]:
+    """Read posts, remember them, and return those that are other than before."""
+    if config.content.missing_dates == "first-seen":
+        context = dataclasses.replace(context, first_seen={path: memory.first_seen.get(path, ask.now) for path in paths})
+    changed: dict[str, Post | None] = {}
+    done = 0
     size = workers.BATCH
-    batches = (workers.ToParse(files=files[start : start + size], context=context) for start in range(0, len(files), size))
-    parsed: list[Parsed] = []
+    batches = (
+        workers.ToParse(
+            files=[memory.files[path] for path in paths[start : start + size]],
+            digests={} if ask.full else _digests(paths[start : start + size], memory),
+            context=context,
+        )
+        for start in range(0, len(paths), size)
+    )
     for made in pool.map(workers.parse_batch, batches):
-        parsed += made
-        progress("reading posts", len(parsed), len(files))
-    return parsed
+        for each in made:
+            path, before = each.path, memory.known.get(each.path)
+            fingerprint = memory.files[path].fingerprint
+            if each.parsed is None:
+                assert before is not None
+                memory.note(path, dataclasses.replace(before, fingerprint=fingerprint))
+                continue
+            parsed = each.parsed
+            post, old = parsed.post, before.post if before is not None else None
+            if parsed.undated and post is not None:
+                memory.first_seen[path] = post.published
+            else:
+                memory.first_seen.pop(path, None)
+            good = None if post is not None or before is None else old or before.good
+            settled = before.settled if before is not None else NEVER
+            memory.note(path, Known(fingerprint=fingerprint, parsed=parsed, looked=each.looked, good=good, settled=settled))
+            if post != old:
+                changed[path] = post
+        done += len(made)
+        progress("reading posts", done, len(paths))
+    return changed
+
+
+def _digests(paths: Sequence[str], memory: Memory) -> dict[str, str]:
+    """Return the digests of posts that need not be read again when their bytes are the same."""
+    found: dict[str, str] = {}
+    for path in paths:
+        known = memory.known.get(path)
+        if known is None or known.post is None or path in memory.outdated:
+            continue
+        if all(memory.media.get(other) == size for other, size in known.looked):
+            found[path] = known.post.digest
+    return found
+
+
+def _judged(config: Config, step: Step, memory: Memory, ask: Ask) -> frozenset[str] | None:
+    """Bring the roster up to date; return the keys of the feeds that can be other than before, None for all."""
+    roster = memory.roster
+    if roster is None or ask.full:
+        memory.roster = Roster(config)
+        memory.roster.fill((each for each in step.named.values() if each is not None), settled_of(memory.known), ask.now)
+        return None
+    if not step.whole:
+        return frozenset(roster.update(step.named, ask.now))
+    before = roster.everyone
+    changed: dict[str, Named | None] = {path: None for path in before if path not in step.named}
+    changed |= {path: each for path, each in step.named.items() if path not in before or before[path] != each}
+    return frozenset(roster.update(changed, ask.now))
+
+
+def context_hash(context: Context) -> str:
+    """Return a hash of everything that the meaning of all posts depends on; a new database of zones counts."""
+    settings = (context.site.model_dump_json(), context.content.model_dump_json(), context.dialect)
+    made_from = (__version__, dates.database(), settings, sorted(context.zones.items()), sorted(context.kept))
+    return records.context(hashlib.blake2b(repr(made_from).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest())
 
 
 def _category_zones(config: Config) -> dict[str, str]:

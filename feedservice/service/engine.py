@@ -3,23 +3,37 @@
 ::
 
     Engine.build ─→ Report      as often as something changed, or became due
+
+A pass looks at what changed, makes what that touches, and remembers both, in memory and in the store. When one fails, what is
+in memory is thrown away and the store is asked again: it has what was published.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
 from feedservice.config import Loaded
-from feedservice.service import publish
-from feedservice.service.collect import Progress
-from feedservice.service.publish import silent
+from feedservice.model import Problem
+from feedservice.service import collect, history, keys, ledgerfile, publish, render
+from feedservice.service import memory as memories
+from feedservice.service.collect import Ask, Progress
+from feedservice.service.ledgerfile import Ledger
+from feedservice.service.memory import Memory
+from feedservice.service.naming import Names
+from feedservice.service.publish import Pass, silent
+from feedservice.service.remember import Announce
 from feedservice.service.report import Report
+from feedservice.service.workers import Workers
 from feedservice.store import Store
 
 Opener = Callable[[Path], Store]
 """Opens the store of a state directory. Raises ``StoreError``."""
+
+_TRIES = 3
 
 
 class Engine:
@@ -28,12 +42,16 @@ class Engine:
     One thread at a time calls ``build``. Whoever builds holds the lock of the state directory (``service.lock``).
     """
 
-    def __init__(self, state: Path, opener: Opener, *, out: Path) -> None:
+    def __init__(self, state: Path, opener: Opener, *, out: Path, announce: Announce | None = None) -> None:
         """``state`` is the state directory, ``out`` the output directory; the store is opened by the first pass."""
         self.state = state
         self.out = out
         self._opener = opener
+        self._announce = announce
         self._store: Store | None = None
+        self._memory: Memory | None = None
+        self._problems: list[Problem] = []
+        self._loaded: Loaded | None = None
 
     @property
     def store(self) -> Store:
@@ -57,14 +75,54 @@ class Engine:
 
         ``paths``: all that can have changed since the last pass, relative to the content directory; None: look at every
         file. ``full``: read and render everything anew. ``strict``: write nothing when anything is an error. ``emptied``:
-        the content directory may have lost all its posts. Raises ``RefusedError`` when nothing could be done; what was
-        published stays as it was then.
+        the content directory may have lost all its posts. Raises ``RefusedError`` when nothing could be done and
+        ``StoreError`` when it could not be remembered; what was published stays as it was, or is completed by the next pass.
         """
-        del paths, full, emptied
-        return publish.build(loaded, now=now, out=self.out, strict=strict, progress=progress)
+        ask = Ask(now=now, paths=paths, full=full, emptied=emptied)
+        for _ in range(_TRIES):
+            try:
+                return self._attempt(loaded, ask, strict=strict, progress=progress)
+            except render.ChangedError:
+                ask = dataclasses.replace(ask, paths=None)
+            except render.DamagedError:
+                ask = dataclasses.replace(ask, paths=None, full=True)
+        raise publish.unsteady()
 
     def close(self) -> None:
         """Let go of everything. Closing twice is fine."""
+        self._memory = None
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def _attempt(self, loaded: Loaded, ask: Ask, *, strict: bool, progress: Progress) -> Report:
+        memory = self._recalled(loaded)
+        # Until the pass is done, what is in memory is neither what was nor what will be.
+        self._memory = None
+        count = 1 if memory.known and not ask.full else publish.processes(loaded)
+        work = Pass(loaded=loaded, ask=ask, out=self.out, strict=strict, progress=progress, announce=self._announce)
+        with Workers(count) as pool:
+            report = work.make(memory, pool, self.store)
+        if strict and report.errors:
+            return report
+        self._memory, self._loaded = memory, loaded
+        found, self._problems = self._problems, []
+        return dataclasses.replace(report, problems=publish.ordered([*report.problems, *found])) if found else report
+
+    def _recalled(self, loaded: Loaded) -> Memory:
+        """Return what the last pass left, or what the store has. Raises ``StoreError`` and ``RefusedError``."""
+        if self._memory is not None and self._loaded is not None and self._loaded.config == loaded.config:
+            return self._memory
+        config = loaded.config
+        context = collect.context_hash(collect.context_of(loaded))
+        settings = keys.settings(config, context)
+        names = Names(Ledger(ledgerfile.place(loaded)))
+        memory = memories.load(self.store, names, context=context, settings=settings, config=config)
+        exported = publish.exported(loaded, memory.facts.get(history.FACT))
+        memory.served = exported.served
+        self._problems = list(exported.scan_problems)
+        memory.first_seen = exported.first_seen | memory.first_seen
+        memory.histories = exported.histories
+        inputs = memory.facts.get(history.INPUTS_FACT)
+        memory.inputs = json.loads(inputs) if inputs is not None else exported.inputs
+        return memory

@@ -32,15 +32,19 @@ def same(target: Path, body: bytes) -> bool:
         return False
 
 
-def stage(target: Path, body: bytes) -> Staged:
-    """Write the bytes durably beside their target. Raises ``OSError`` when that cannot be done; nothing is left then."""
+def stage(target: Path, body: bytes, *, durable: bool = True) -> Staged:
+    """Write the bytes beside their target; what is ``durable`` survives a power cut.
+
+    Raises ``OSError`` when that cannot be done; nothing is left then.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name[:200]}{_STAGED}")
     try:
         with temporary.open("wb") as file:
             file.write(body)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
     except OSError:
         temporary.unlink(missing_ok=True)
         raise

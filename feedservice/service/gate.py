@@ -14,6 +14,7 @@ from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.feeds import archives, difference, guard
+from feedservice.feeds.archives import Membership
 from feedservice.feeds.difference import Served, Shown
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.guard import Known, Verdict
@@ -22,7 +23,6 @@ from feedservice.model import Problem
 from feedservice.service import guarding
 from feedservice.service.collect import Collected
 from feedservice.service.guarding import Decisions, Held
-from feedservice.service.history import Remembered
 from feedservice.service.output import Output
 from feedservice.service.render import Made
 
@@ -30,10 +30,13 @@ from feedservice.service.render import Made
 class Gate:
     """One pass of the guard."""
 
-    def __init__(self, state: Path, *, now: datetime, served: Mapping[str, Served], decisions: Decisions) -> None:
-        """Take what ``guarding`` remembers."""
+    def __init__(
+        self, state: Path, *, now: datetime, served: Mapping[str, Served], decisions: Decisions, emptied: bool = False
+    ) -> None:
+        """Take what ``guarding`` remembers; ``emptied``: all posts may be gone, and nobody needs to be asked again."""
         self.state = state
         self.now = now
+        self.emptied = emptied
         self.served = served
         self.decisions = decisions
         self.held: dict[str, Held] = {}
@@ -48,7 +51,8 @@ class Gate:
         self._made.add(key)
         before = self.served.get(key)
         verdict = judge(made, collected, before, self.now)
-        if verdict.held and self.decisions.released.get(key) != verdict.key:
+        agreed = self.emptied and not made.window
+        if verdict.held and not agreed and self.decisions.released.get(key) != verdict.key:
             known = self.decisions.held.get(key)
             since = known.since if known is not None and known.key == verdict.key else self.now
             reasons = tuple(reason.text for reason in verdict.reasons)
@@ -69,23 +73,25 @@ class Gate:
         waiting = {each.id for one in told for each in one.new} | {pair[1].id for one in told for pair in one.updated}
         return frozenset(waiting.difference(each.id for served in self._passed.values() for each in served.entries))
 
-    def remember(self) -> None:
-        """Write what readers have from now on, and what is held. Raises ``OSError``."""
+    def remember(self) -> tuple[dict[str, Served], Decisions]:
+        """Write what readers have from now on, and what is held; return both. Raises ``OSError``."""
         for key, each in self._passed.items():
             if each != self.served.get(key):
                 guarding.remember(self.state, each)
         held = {key: each for key, each in self.decisions.held.items() if key not in self._made} | self.held
         released = {key: each for key, each in self.decisions.released.items() if key not in self._passed}
-        guarding.decide(self.state, dataclasses.replace(self.decisions, held=held, released=released))
+        decided = dataclasses.replace(self.decisions, held=held, released=released)
+        if decided != self.decisions:
+            guarding.decide(self.state, decided)
+        return {**self.served, **self._passed}, decided
 
 
-def keep(made: Made, config: Config, output: Output, page: str | None, remembered: Remembered) -> None:
+def keep(made: Made, config: Config, output: Output, page: str | None, history: Membership | None) -> None:
     """Let everything beside the documents of a held feed be what it is: other names, page and archives. Raises ``OSError``."""
     spec = made.spec
     names = [(path, name, FORMATS[name].media_type, False) for path, name in spec.aliases.items()]
     if page is not None:
         names.append((page, "html", "text/html; charset=utf-8", False))
-    history = (remembered.histories or {}).get(spec.key)
     for number in range(1, len(history.archives) + 1 if history is not None else 1):
         places = {name: archives.place(spec, name, number, base=feeds_base(config)) for name in spec.urls}
         names += [(place.path, name, FORMATS[name].media_type, True) for name, place in places.items()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from feedservice import __version__
@@ -19,52 +20,103 @@ from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.identity import Named
 from feedservice.feeds.links import link_values
 from feedservice.feeds.specs import feeds_base
-from feedservice.model import FeedHead, Fragment, Problem, Profile, Severity
+from feedservice.model import FeedHead, Fragment, Problem, Profile, Published, Severity
 from feedservice.service import files, render
 from feedservice.service.collect import Collected
 from feedservice.service.output import Output
 from feedservice.service.render import Made
+from feedservice.service.shelf import Shelved, stat_of
 from feedservice.service.workers import Workers
 
+MEMBERS = "archives.json"
+"""File of the state directory: the membership, readable, and the first to know."""
+INPUTS = "archive-inputs.json"
+"""File of the state directory: what archives were made from, where there is no store."""
+FACT = "archives"
+"""Fact of the store: the membership."""
+INPUTS_FACT = "archives.inputs"
+"""Fact of the store: what archives were made from."""
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Remembered:
-    """What one pass tells the next about archives."""
 
-    histories: dict[str, Membership] | None
-    """Feed key → its archives; None when the site keeps none."""
-    inputs: dict[str, str]
-    """Output path of an archive document → hash of what it was made from."""
+def recall(folder: Path, fact: str | None = None) -> tuple[dict[str, Membership], list[Problem]]:
+    """Return the archives of every feed, from the file and from what the store has.
+
+    The file is written first, so it may be ahead; the store has what was published, so it may be older but not wrong. Raises
+    ``RefusedError`` when the file is damaged and the store has nothing: archives must not be divided anew.
+    """
+    stored = _memberships(json.loads(fact), "the store") if fact is not None else None
+    try:
+        exported = _memberships(_read(folder / MEMBERS), str(folder / MEMBERS))
+    except RefusedError as error:
+        if stored is None:
+            raise
+        message = f"{error}; it is written anew from the store"
+        problem = Problem(rule="history.damaged", severity=Severity.WARNING, message=message, hint="nothing is lost")
+        return stored, [problem]
+    if stored is None:
+        return exported, []
+    problems: list[Problem] = []
+    found = dict(stored)
+    for key, members in exported.items():
+        known = found.get(key, Membership()).archives
+        # Under other ids (``feedservice adopt``) the members are the same.
+        if _sizes(members.archives[: len(known)]) == _sizes(known):
+            found[key] = members
+        elif known[: len(members.archives)] != members.archives:
+            message = f"{folder / MEMBERS} divides the archives of {key!r} otherwise than they were published"
+            hint = "it is written anew from the store"
+            problems.append(Problem(rule="history.damaged", severity=Severity.WARNING, message=message, hint=hint))
+    return found, problems
 
 
-def recall(folder: Path, keys: list[str]) -> Remembered:
-    """Read what is remembered. Raises ``RefusedError`` when it is damaged: archives must not be divided anew."""
-    stored = _read(folder / "archives.json")
-    found: dict[str, Membership] = {key: Membership() for key in keys}
+def _sizes(of: Sequence[Collection[str]]) -> list[int]:
+    return [len(each) for each in of]
+
+
+def _memberships(stored: dict[str, object], where: str) -> dict[str, Membership]:
+    found: dict[str, Membership] = {}
     for key, value in stored.items():
         membership = archives.load(value, key)
         if isinstance(membership, Problem):
-            raise RefusedError(f"{folder / 'archives.json'}: {membership.message}", membership.hint)
+            raise RefusedError(f"{where}: {membership.message}", membership.hint)
         found[key] = membership
-    inputs = _read(folder / "archive-inputs.json")
-    return Remembered(histories=found, inputs={path: str(key) for path, key in inputs.items()})
+    return found
 
 
-def remember_members(folder: Path, remembered: Remembered) -> None:
+def recall_inputs(folder: Path) -> dict[str, str]:
+    """Return what the archives on disk were made from. Raises ``RefusedError`` when the file is damaged."""
+    return {path: str(key) for path, key in _read(folder / INPUTS).items()}
+
+
+def dumped(histories: Mapping[str, Membership]) -> dict[str, list[list[str]]]:
+    """Return the membership as JSON values."""
+    return {key: archives.dump(each) for key, each in sorted(histories.items()) if each.archives}
+
+
+def remember_members(folder: Path, histories: Mapping[str, Membership]) -> None:
     """Write the membership, before the documents get their names. Raises ``OSError``."""
-    kept = {key: archives.dump(each) for key, each in sorted((remembered.histories or {}).items()) if each.archives}
-    _write(folder / "archives.json", kept)
+    _write(folder / MEMBERS, dumped(histories))
 
 
-def remember_inputs(folder: Path, remembered: Remembered) -> None:
+def remember_inputs(folder: Path, inputs: Mapping[str, str]) -> None:
     """Write what the documents were made from, after they got their names. Raises ``OSError``."""
-    _write(folder / "archive-inputs.json", dict(sorted(remembered.inputs.items())))
+    _write(folder / INPUTS, dict(sorted(inputs.items())))
 
 
 def write(
-    made: Made, collected: Collected, output: Output, pool: Workers, *, stylesheet: str | None, remembered: Remembered
+    made: Made,
+    collected: Collected,
+    output: Output,
+    pool: Workers,
+    *,
+    stylesheet: str | None,
+    inputs: dict[str, str],
+    before: Shelved | None,
 ) -> list[Problem]:
-    """Stage the archives of a feed; entries are rendered only for those that are not what they were."""
+    """Stage the archives of a feed; entries are rendered only for those that are not what they were.
+
+    ``inputs`` is brought up to date. ``before`` are the files of the feed's last pass: one that nobody touched is not read.
+    """
     if made.history is None:
         return []
     config, spec = collected.config, made.spec
@@ -73,6 +125,7 @@ def write(
     profile = render.profile_of(spec, config)
     formats = list(spec.urls)
     settings = config.model_dump_json()
+    known = {each.path: each for each in before.published if each.immutable} if before is not None else {}
     problems: list[Problem] = []
     stale: list[tuple[FeedHead, list[Named], str]] = []
     for archive in archives.archives(made.history, [each.id for each in reversed(made.members)], shown):
@@ -82,16 +135,27 @@ def write(
             archives.archive_head(head, archive, base=feeds_base(config)), stylesheet=stylesheet, podcast=made.head.podcast
         )
         key = _input(settings, archive, named, head, profile)
+        if not all(inputs.get(head.spec.paths[name]) == key for name in formats):
+            stale.append((head, named, key))
+            continue
+        kept = [known[path] for path in head.spec.paths.values() if path in known]
+        if before is not None and len(kept) == len(formats) and all(_there(output, each, before) for each in kept):
+            output.keep(kept)
+            continue
         bodies = {name: _current(output.root / head.spec.paths[name]) for name in formats}
-        if all(body is not None and remembered.inputs.get(head.spec.paths[name]) == key for name, body in bodies.items()):
+        if all(body is not None for body in bodies.values()):
             for name, body in bodies.items():
                 _put(output, head, name, body or b"")
         else:
             stale.append((head, named, key))
     for head, named, key in stale:
         problems += _render(head, named, profile, collected, output, pool)
-        remembered.inputs |= dict.fromkeys(head.spec.paths.values(), key)
+        inputs |= dict.fromkeys(head.spec.paths.values(), key)
     return problems
+
+
+def _there(output: Output, published: Published, before: Shelved) -> bool:
+    return before.stats.get(published.path) == stat_of(output.root, published) != ""
 
 
 def _render(
@@ -100,6 +164,7 @@ def _render(
     formats = list(head.spec.urls)
     wanted = {each.post.path: profile for each in named}
     rendered = {each.path: each for each in render.fragments(collected, wanted, formats, pool)}
+    named = [each for each in named if not rendered[each.post.path].failed]
     problems: list[Problem] = []
     for name in formats:
         parts: list[Fragment] = [rendered[each.post.path].fragments[profile, name] for each in named]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from feedservice.config import Loaded
-from feedservice.service.collect import collect
-from feedservice.service.publish import silent
+from feedservice.service.collect import Ask, collect
+from feedservice.service.publish import exported, silent
 from feedservice.service.report import Coming, coming
 from feedservice.service.workers import Workers
 
@@ -17,5 +17,5 @@ def outlook(loaded: Loaded, *, now: datetime) -> tuple[Coming, ...]:
     Raises ``RefusedError`` when there is no content directory.
     """
     with Workers(1) as pool:
-        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent)
+        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
     return coming(collected.named, collected.live.held)

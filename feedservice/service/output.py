@@ -10,16 +10,18 @@ import dataclasses
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from feedservice.feeds import freshness
 from feedservice.model import EntrySpan, Published
 from feedservice.service import files
 from feedservice.service.compress import SMALLEST, SUFFIXES, compress
 from feedservice.service.files import Staged
+from feedservice.service.shelf import stat_of
 
 _AHEAD = 8
 """Bodies that wait for a processor to compress them: large ones are not all held."""
@@ -28,11 +30,27 @@ _AHEAD = 8
 class Output:
     """Collects the files of a pass; nothing is seen of them before ``commit``."""
 
-    def __init__(self, root: Path, codings: Sequence[str]) -> None:
-        """``root`` is the output directory, ``codings`` are keys of ``compress.SUFFIXES``."""
+    def __init__(
+        self,
+        root: Path,
+        codings: Sequence[str],
+        *,
+        before: Mapping[str, Published] | None = None,
+        stats: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        """``root`` is the output directory, ``codings`` are keys of ``compress.SUFFIXES``.
+
+        ``before`` are the files of the last pass by path, ``stats`` what ``shelf.stat_of`` said of them, and ``now`` the time of
+        this one: a file that is another than before was modified now, unless what it says itself is later.
+        """
         self.root = root
         self.codings = tuple(codings)
+        self._before = before or {}
+        self._stats = stats or {}
+        self._now = now
         self.published: list[Published] = []
+        self._kept: set[str] = set()
         self._staged: list[Staged] = []
         self._surplus: list[Path] = []
         self._waiting: deque[Future[list[Staged]]] = deque()
@@ -66,11 +84,17 @@ class Output:
         wanted = self.codings if len(body) >= SMALLEST else ()
         beside = {coding: target.with_name(target.name + SUFFIXES[coding]) for coding in wanted}
         changed = not files.same(target, body)
-        if changed or not all(file.exists() for file in beside.values()):
+        if changed or not self._has_coded(path, beside):
             if changed:
                 self._surplus += [target.with_name(target.name + SUFFIXES[name]) for name in SUFFIXES if name not in beside]
             self._waiting.append(self._threads.submit(_stage, target, body, beside, changed=changed))
             self._gather(_AHEAD)
+        etag = hashlib.blake2b(body, digest_size=16).hexdigest()
+        known = self._before.get(path)
+        if known is not None and known.etag == etag:
+            last_modified = known.last_modified
+        elif known is not None and self._now is not None:
+            last_modified = freshness.last_modified(last_modified, before=known.last_modified, now=self._now)
         self.published.append(
             Published(
                 path=path,
@@ -78,7 +102,7 @@ class Output:
                 format=name,
                 media_type=media_type,
                 size=len(body),
-                etag=hashlib.blake2b(body, digest_size=16).hexdigest(),
+                etag=etag,
                 last_modified=last_modified,
                 codings=dict.fromkeys(wanted, 0),
                 entries=entries,
@@ -87,6 +111,19 @@ class Output:
                 changed=changed,
             )
         )
+
+    def _has_coded(self, path: str, beside: Mapping[str, Path]) -> bool:
+        """Tell whether the coded forms of a current file are there, and those that were written."""
+        known = self._before.get(path)
+        if known is not None and beside and self._stats.get(path) != stat_of(self.root, known):
+            return False
+        return all(file.exists() for file in beside.values())
+
+    def keep(self, published: Iterable[Published]) -> None:
+        """Take in files that are there as they are."""
+        for each in published:
+            self._kept.add(each.path)
+            self.published.append(each)
 
     def commit(self) -> None:
         """Rename everything that is staged, the coded forms of a file before the file. Raises ``OSError``."""
@@ -118,6 +155,9 @@ class Output:
     def _measured(self) -> Iterator[Published]:
         """Give every published file the sizes of its coded forms, now that they are there."""
         for each in self.published:
+            if each.path in self._kept:
+                yield each
+                continue
             target = self.root / each.path
             sizes = {coding: target.with_name(target.name + SUFFIXES[coding]).stat().st_size for coding in each.codings}
             yield dataclasses.replace(each, codings=sizes)

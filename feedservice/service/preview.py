@@ -12,11 +12,11 @@ from feedservice.feeds.difference import Served
 from feedservice.feeds.guard import Verdict
 from feedservice.feeds.ledger import Row
 from feedservice.model import Problem
-from feedservice.service import guarding, ledgerfile, render
-from feedservice.service.collect import Collected, Progress, collect
+from feedservice.service import guarding, render
+from feedservice.service.collect import Ask, Collected, Progress, collect
 from feedservice.service.gate import judge
 from feedservice.service.guarding import Decisions
-from feedservice.service.publish import ordered, processes, silent
+from feedservice.service.publish import every_feed, exported, ordered, processes, silent
 from feedservice.service.workers import Workers
 
 _TRIES = 3
@@ -50,7 +50,8 @@ def differences(loaded: Loaded, *, now: datetime, progress: Progress = silent) -
             with Workers(processes(loaded)) as pool:
                 sight = _look(loaded, now, pool, progress)
                 collected, problems, found = sight.collected, list(sight.problems), list[Verdict]()
-                for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
+                formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
+                for made, _ready in render.make(collected, every_feed(collected), formats, pool, progress, settings):
                     problems += made.problems
                     found.append(judge(made, collected, sight.served.get(made.spec.key), now))
                 return tuple(found), ordered(problems)
@@ -76,17 +77,9 @@ def find(sight: Sight, wanted: str) -> Collection[str]:
 
 
 def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress) -> Sight:
-    state = loaded.root / loaded.config.state
-    known, served, decisions = ledgerfile.opened(loaded), guarding.served(state), guarding.decisions(state)
-    collected = collect(
-        loaded,
-        now=now,
-        pool=pool,
-        first_seen={},
-        progress=progress,
-        rows=known.rows.values(),
-        served=served,
-        rejected=decisions.rejected,
-    )
+    decisions = guarding.decisions(loaded.root / loaded.config.state)
+    memory = exported(loaded)
+    collected = collect(loaded, Ask(now=now), pool=pool, memory=memory, progress=progress, decisions=decisions)
+    known = memory.names.ledger
     problems = (*loaded.problems, *known.problems, *collected.problems)
-    return Sight(collected=collected, rows=known.rows, served=served, decisions=decisions, problems=problems)
+    return Sight(collected=collected, rows=known.rows, served=memory.served, decisions=decisions, problems=problems)

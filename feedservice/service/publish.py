@@ -2,11 +2,12 @@
 
 ::
 
-    scan → parse → name → select → render → assemble → lint → stage ─┬─ all staged → rename → sync
-                                                                     └─ refused    → the last good file stays
+    collect → what can have changed → render → assemble → lint → stage ─┬─ all staged → rename → sync → remember
+                                                                        └─ refused    → the last good file stays
 
 Nothing is renamed before everything is staged, so a pass that fails half-way changes nothing, and a crash between two renames
-leaves whole files that the next pass completes.
+leaves whole files that the next pass completes. What is remembered is one transaction, after the files: a pass that was stopped
+between the two is made again, finds its files as they have to be, and remembers them.
 """
 
 from __future__ import annotations
@@ -21,25 +22,29 @@ from pathlib import Path
 from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.feeds import archives, assemble, ledger, opml, pages, site
-from feedservice.feeds.entries import authors
-from feedservice.feeds.links import link_values
-from feedservice.feeds.pages import Preview
+from feedservice.feeds import archives
+from feedservice.feeds.archives import Membership
+from feedservice.feeds.ledger import Row
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
-from feedservice.service import files, guarding, history, ledgerfile, quarantine, render, workers
-from feedservice.service.collect import Collected, Progress, collect, content_directory
-from feedservice.service.gate import Gate, keep
-from feedservice.service.history import Remembered
+from feedservice.service import collect as collecting
+from feedservice.service import files, guarding, history, keys, ledgerfile, quarantine, remember, render, workers
+from feedservice.service.collect import Ask, Collected, Progress, collect, content_directory
+from feedservice.service.gate import Gate
+from feedservice.service.ledgerfile import Ledger
+from feedservice.service.making import Making
+from feedservice.service.memory import Memory
+from feedservice.service.naming import Names
 from feedservice.service.output import Output
+from feedservice.service.remember import Announce
 from feedservice.service.report import Report, coming
 from feedservice.service.workers import Workers
-from feedservice.taxonomy import encode_path
+from feedservice.store import Store
 
-HTML = "text/html; charset=utf-8"
-CSS = "text/css; charset=utf-8"
 _TRIES = 3
+FIRST_SEEN = "first-seen.json"
+"""File of the state directory: when posts without a date were first seen."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -47,167 +52,164 @@ def silent(_what: str, _done: int, _total: int) -> None:
 
 
 def build(loaded: Loaded, *, now: datetime, out: Path, strict: bool = False, progress: Progress = silent) -> Report:
-    """Make one pass and return what it did.
+    """Make one pass that remembers nothing but what it has to, and return what it did: for an output directory of its own.
 
     With ``strict`` nothing is written when anything is an error. Raises ``RefusedError`` when nothing could be done: no
     content directory, an output directory that cannot be written, posts that never hold still.
     """
     for _ in range(_TRIES):
-        try:
-            return _pass(loaded, now=now, out=out, strict=strict, progress=progress)
-        except render.ChangedError:
-            continue
-    raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
-
-
-def _pass(loaded: Loaded, *, now: datetime, out: Path, strict: bool, progress: Progress) -> Report:
-    clock = _Stages()
-    config = loaded.config
-    withheld: list[str] = []
-    seen_file = loaded.root / config.state / "first-seen.json"
-    first_seen = _recall(seen_file) if config.content.missing_dates == "first-seen" else {}
-    known = ledgerfile.opened(loaded)
-    state = loaded.root / config.state
-    gate = Gate(state, now=now, served=guarding.served(state), decisions=guarding.decisions(state))
-    with Workers(processes(loaded)) as pool, Output(out, config.feeds.compress) as output:
-        collected = collect(
-            loaded,
-            now=now,
-            pool=pool,
-            first_seen=first_seen,
-            progress=progress,
-            rows=known.rows.values(),
-            served=gate.served,
-            rejected=gate.decisions.rejected,
-        )
-        clock.mark("read")
-        problems = [*loaded.problems, *known.problems, *collected.problems]
-        taken = archives.blocked(collected.plan.specs, base=feeds_base(config)) if config.feeds.archives else {}
-        problems += taken.values()
-        keys = [spec.key for spec in collected.plan.specs if spec.key not in taken]
-        remembered = history.recall(state, keys) if config.feeds.archives else Remembered(histories=None, inputs={})
-        try:
-            problems += _feeds(collected, output, pool, progress, withheld, remembered, gate)
-            clock.mark("render")
-            refused = strict and any(problem.severity is Severity.ERROR for problem in problems)
-            if refused:
-                output.discard()
-            else:
-                if first_seen != collected.first_seen:
-                    seen = files.stage(seen_file, _remember(collected.first_seen))
-                    files.commit(seen)
-                if remembered.histories is not None:
-                    history.remember_members(state, remembered)
-                # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
-                out_now = {each.id for each in collected.live.posts}
-                changed = ledger.settle(
-                    known.rows.values(), collected.identified, out_now, now=now, broken=collected.broken, held=gate.held_back()
-                )
-                known.write(changed)
-                output.commit()
-                if remembered.histories is not None:
-                    history.remember_inputs(state, remembered)
-                gate.remember()
-                shown = {each.post.path: each.post for window in collected.windows.values() for each in window}
-                quarantine.keep(state, shown.values(), collected.files, collected.broken)
-        except OSError as error:
-            message = f"cannot write {error.filename or out}: {error.strerror}"
-            raise RefusedError(message, "check permissions and free space; nothing was changed") from error
-        clock.mark("write")
-        published = () if refused else tuple(output.published)
-    return Report(
-        posts=len(collected.files),
-        live=len(collected.live.posts),
-        refused=len(collected.files) - len(collected.named),
-        held={reason: sum(held is reason for held in collected.live.held.values()) for reason in Reason},
-        feeds=collected.plan.specs,
-        published=published,
-        withheld=tuple(withheld),
-        problems=ordered(problems),
-        due=collected.live.due,
-        stages=clock.seconds,
-        read=len(collected.files),
-        coming=coming(collected.named, collected.live.held),
-        guarded=tuple(gate.held.values()),
-    )
-
-
-def _feeds(
-    collected: Collected,
-    output: Output,
-    pool: Workers,
-    progress: Progress,
-    withheld: list[str],
-    remembered: Remembered,
-    gate: Gate,
-) -> list[Problem]:
-    """Stage every feed, its aliases and its page, and what lists them; return the problems of making them."""
-    config, specs = collected.config, collected.plan.specs
-    where = site.places(config, specs)
-    page = site.page(config, where)
-    previews: list[Preview] = []
-    problems: list[Problem] = []
-    with_pages = config.feeds.pages
-    # By its path alone: the same bytes work on the site's own host, behind another name, and on the machine they are made on.
-    stylesheet = encode_path("/" + where.stylesheet) if with_pages else None
-    formats = list(config.feeds.formats)
-    made_feeds = render.make(
-        collected, specs, formats, pool, progress, pages=with_pages, stylesheet=stylesheet, histories=remembered.histories
-    )
-    newest = max((each.post.updated or each.post.published for each in collected.live.posts), default=assemble.EPOCH)
-    for made in made_feeds:
-        problems += made.problems
-        broken = {problem.path for problem in made.problems if problem.severity is Severity.ERROR}
-        found = None if broken else gate.look(made, collected)
-        if found is not None:
-            problems.append(found)
-            withheld += made.spec.paths.values()
-            keep(made, config, output, where.previews[made.spec.key] if with_pages else None, remembered)
-            if with_pages:
-                previews.append(Preview(spec=made.spec, updated=None, entries=(), total=gate.count(made.spec.key)))
-            continue
-        for document in made.documents:
-            if document.path in broken:
-                withheld.append(document.path)
+        memory = exported(loaded)
+        with Workers(processes(loaded)) as pool:
+            try:
+                work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress)
+                return work.make(memory, pool, None)
+            except render.ChangedError:
                 continue
-            names = [document.path, *(path for path, name in made.spec.aliases.items() if name == document.format)]
-            links = link_values(made.head, document.format)
-            for path in names:
-                output.put(
-                    path,
-                    document.body,
-                    feed=document.feed,
-                    name=document.format,
-                    media_type=document.media_type,
-                    last_modified=document.last_modified,
-                    entries=document.entries,
-                    links=links,
-                )
-        if made.history is not None:
-            (remembered.histories or {})[made.spec.key] = made.history
-            problems += history.write(made, collected, output, pool, stylesheet=stylesheet, remembered=remembered)
-        if with_pages:
-            updated = made.head.updated if made.total else None
-            shown = Preview(spec=made.spec, updated=updated, entries=made.entries, total=made.total)
-            body = pages.preview(page, shown, specs)
-            output.put(
-                where.previews[made.spec.key],
-                body,
-                feed=made.spec.key,
-                name="html",
-                media_type=HTML,
-                last_modified=made.head.updated,
+    raise unsteady()
+
+
+def unsteady() -> RefusedError:
+    """Return why a pass was not made after several tries."""
+    return RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
+
+
+def exported(loaded: Loaded, fact: str | None = None) -> Memory:
+    """Return what the files of the state directory remember, readable without a store.
+
+    ``fact`` is what a store knows of archives. What is wrong with the files are ``scan_problems``. Raises ``RefusedError``
+    when it cannot be made good.
+    """
+    config, state = loaded.config, loaded.root / loaded.config.state
+    memory = Memory(names=Names(Ledger(ledgerfile.place(loaded))), served=guarding.served(state))
+    if config.content.missing_dates == "first-seen":
+        memory.first_seen = _recall(state / FIRST_SEEN)
+    if config.feeds.archives:
+        memory.histories, problems = history.recall(state, fact)
+        memory.scan_problems = tuple(problems)
+        memory.inputs = history.recall_inputs(state)
+    return memory
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass that is to be made."""
+
+    loaded: Loaded
+    ask: Ask
+    out: Path
+    strict: bool = False
+    progress: Progress = silent
+    announce: Announce | None = None
+
+    def make(self, memory: Memory, pool: Workers, store: Store | None) -> Report:
+        """Make it; ``memory`` is brought up to date, and is of no use any more when this raises.
+
+        Raises ``RefusedError``, ``StoreError``, ``render.ChangedError`` and ``render.DamagedError``.
+        """
+        clock = _Stages()
+        loaded, ask, config = self.loaded, self.ask, self.loaded.config
+        state = loaded.root / config.state
+        first_seen = dict(memory.first_seen)
+        decisions = guarding.decisions(state)
+        collected = collect(loaded, ask, pool=pool, memory=memory, progress=self.progress, decisions=decisions)
+        clock.mark("read")
+        gate = Gate(state, now=ask.now, served=memory.served, decisions=decisions, emptied=ask.emptied)
+        settings = keys.settings(config, collecting.context_hash(collected.context))
+        histories, problems = self._histories(collected, memory)
+        problems += [*loaded.problems, *memory.names.ledger.problems, *collected.problems]
+        before = {each.path: each for shelved in memory.shelf.values() for each in shelved.published}
+        stats = {path: stat for shelved in memory.shelf.values() for path, stat in shelved.stats.items()}
+        with Output(self.out, config.feeds.compress, before=before, stats=stats, now=ask.now) as output:
+            making = Making(
+                collected=collected,
+                memory=memory,
+                output=output,
+                pool=pool,
+                store=store,
+                settings=settings,
+                ask=ask,
+                histories=histories,
+                gate=gate,
             )
-            # The index shows titles only: the texts are let go here.
-            latest = tuple(dataclasses.replace(entry, html="", summary="") for entry in made.entries[: pages.LATEST])
-            previews.append(Preview(spec=made.spec, updated=updated, entries=latest, total=made.total))
-    listed = opml.render(config.site.title, specs, owner=authors(config)[0], modified=newest)
-    output.put(where.opml, listed, name="opml", media_type="text/x-opml; charset=utf-8", last_modified=newest)
-    if with_pages:
-        output.put(where.index, pages.index(page, previews), name="html", media_type=HTML, last_modified=newest)
-        output.put(where.stylesheet, pages.xml_stylesheet(page, specs), name="css", media_type=CSS, last_modified=newest)
-        output.put(where.snippet, pages.snippet(specs), name="snippet", media_type=HTML, last_modified=newest)
-    return problems
+            try:
+                making.make(self.progress)
+                problems += making.problems
+                clock.mark("render")
+                refused = self.strict and any(problem.severity is Severity.ERROR for problem in problems)
+                if refused:
+                    output.discard()
+                else:
+                    if first_seen != memory.first_seen:
+                        files.commit(files.stage(state / FIRST_SEEN, _remember(memory.first_seen)))
+                    if histories is not None:
+                        history.remember_members(state, memory.histories)
+                    # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
+                    memory.names.write(self._settled(collected, memory, gate))
+                    output.commit()
+                    if histories is not None and store is None:
+                        history.remember_inputs(state, memory.inputs)
+                    self._keep_sources(collected, memory, making, state)
+                    memory.served, decided = gate.remember()
+                    memory.decisions = keys.decisions(decided)
+            except OSError as error:
+                message = f"cannot write {error.filename or self.out}: {error.strerror}"
+                raise RefusedError(message, "check permissions and free space; nothing was changed") from error
+        clock.mark("write")
+        changed = () if refused else making.remember(remember.Remembering(store=store, announce=self.announce))
+        clock.mark("remember")
+        roster = collected.roster
+        return Report(
+            posts=len(collected.files),
+            live=len(roster.out),
+            refused=len(collected.files) - len(roster.everyone),
+            held=_counted(roster.held.values()),
+            feeds=collected.plan.specs,
+            published=() if refused else making.published,
+            withheld=making.withheld,
+            problems=ordered(problems),
+            due=min(filter(None, (roster.due, collected.until)), default=None),
+            stages=clock.seconds,
+            read=collected.read,
+            rendered=making.rendered,
+            changed=changed,
+            coming=coming(roster.timed(), roster.held),
+            guarded=tuple(gate.held.values()),
+        )
+
+    def _keep_sources(self, collected: Collected, memory: Memory, making: Making, state: Path) -> None:
+        """Keep the sources of what feeds show: of all of them when every file was looked at, else of what was made."""
+        tidy = self.ask.paths is None and bool(making.made)
+        specs = [spec for spec in collected.plan.specs if tidy or spec.key in making.made]
+        shown = {each.post.path: memory.post(each.post.path) for spec in specs for each in collected.window(spec)}
+        posts = (post for post in shown.values() if post is not None)
+        quarantine.keep(state, posts, collected.files, collected.broken, kept=memory.kept, tidy=tidy)
+
+    def _settled(self, collected: Collected, memory: Memory, gate: Gate) -> list[Row]:
+        return memory.names.settled(
+            collected.step,
+            collected.roster,
+            memory.posts(),
+            gone=collected.gone,
+            broken=collected.broken,
+            held=gate.held_back(),
+            now=self.ask.now,
+        )
+
+    def _histories(self, collected: Collected, memory: Memory) -> tuple[dict[str, Membership] | None, list[Problem]]:
+        """Return the archives of the feeds that keep some, by key; None when the site keeps none."""
+        config = self.loaded.config
+        if not config.feeds.archives:
+            return None, []
+        taken = archives.blocked(collected.plan.specs, base=feeds_base(config))
+        wanted = [spec.key for spec in collected.plan.specs if spec.key not in taken]
+        return {key: memory.histories.get(key, Membership()) for key in wanted}, list(taken.values())
+
+
+def _counted(held: Iterable[Reason]) -> dict[Reason, int]:
+    counts = dict.fromkeys(Reason, 0)
+    for reason in held:
+        counts[reason] += 1
+    return counts
 
 
 def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[Problem, ...]:
@@ -215,35 +217,42 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
     for _ in range(_TRIES):
         try:
             with Workers(processes(loaded)) as pool:
-                known = ledgerfile.opened(loaded)
-                collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=progress, rows=known.rows.values())
-                problems = [*loaded.problems, *known.problems, *collected.problems]
-                for made in render.make(collected, collected.plan.specs, list(loaded.config.feeds.formats), pool, progress):
+                collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
+                problems = [*loaded.problems, *collected.problems]
+                wanted = every_feed(collected)
+                formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
+                for made, _ready in render.make(collected, wanted, formats, pool, progress, settings):
                     problems += made.problems
-                shown = {each.post.path for window in collected.windows.values() for each in window}
+                shown = {each.post.path for feed in wanted for each in feed.window}
                 rest = [each.post.path for each in collected.named if each.post.path not in shown]
                 problems += render.every_problem(collected, rest, pool, progress)
                 return ordered(problems)
         except render.ChangedError:
             continue
-    raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
+    raise unsteady()
 
 
 def one(loaded: Loaded, key: str, name: str, *, now: datetime) -> tuple[bytes, tuple[Problem, ...]]:
     """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
     with Workers(1) as pool:
-        rows = ledgerfile.opened(loaded).rows.values()
-        collected = collect(loaded, now=now, pool=pool, first_seen={}, progress=silent, rows=rows)
-        spec = next((spec for spec in collected.plan.specs if key in {spec.key, *spec.paths.values()}), None)
-        if spec is None:
-            keys = ", ".join(spec.key for spec in collected.plan.specs[:20])
-            raise RefusedError(f"there is no feed {key!r}", f"the feeds are: {keys}")
+        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
+        feed = next((each for each in every_feed(collected) if key in {each.spec.key, *each.spec.paths.values()}), None)
+        if feed is None:
+            known = ", ".join(spec.key for spec in collected.plan.specs[:20])
+            raise RefusedError(f"there is no feed {key!r}", f"the feeds are: {known}")
+        spec = feed.spec
         if name not in spec.urls:
             spec = dataclasses.replace(
                 spec, urls={**spec.urls, name: next(iter(spec.urls.values()))}, paths={**spec.paths, name: name}
             )
-        made = next(render.make(collected, [spec], [name], pool, silent))
+        feed = dataclasses.replace(feed, spec=spec)
+        made, _ready = next(render.make(collected, [feed], [name], pool, silent, render.Settings(now=now)))
         return made.documents[0].body, ordered(made.problems)
+
+
+def every_feed(collected: Collected) -> list[render.Wanted]:
+    """Return every feed, to be made with nothing used again."""
+    return [render.Wanted(spec=spec, window=collected.window(spec)) for spec in collected.plan.specs]
 
 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:

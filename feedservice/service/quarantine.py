@@ -82,24 +82,42 @@ def stand_ins(
     return found
 
 
-def keep(state: Path, posts: Iterable[Post], files_of: Mapping[str, Found], broken: Collection[str]) -> None:
-    """Keep the sources of these posts, and of no others but the broken ones. Raises ``OSError``.
+def keep(
+    state: Path,
+    posts: Iterable[Post],
+    files_of: Mapping[str, Found],
+    broken: Collection[str],
+    *,
+    kept: dict[str, str],
+    tidy: bool,
+) -> None:
+    """Keep the sources of these posts; with ``tidy`` no others but the broken ones. Raises ``OSError``.
 
-    A source that changed since it was read is left as it was kept: the next pass reads it anyhow.
+    ``kept`` is path → digest of what is known to be kept, and is brought up to date. A source that changed since it was read
+    is left as it was kept: the next pass reads it anyhow. A copy that a power cut takes is made again: it is not made durable.
     """
-    wanted: set[str] = {_place(state, path).name for path in broken}
+    wanted: set[str] = {_place(state, path).name for path in broken} if tidy else set()
     for post in posts:
         place = _place(state, post.path)
-        wanted.add(place.name)
-        if post.path in broken or _digest(place) == post.digest:
+        if tidy:
+            wanted.add(place.name)
+        if post.path in broken or kept.get(post.path) == post.digest or _digest(place) == post.digest:
+            kept[post.path] = post.digest
             continue
-        data = Path(files_of[post.path].file).read_bytes()
+        try:
+            data = Path(files_of[post.path].file).read_bytes()
+        except FileNotFoundError:
+            continue
         if posts_parse.digest(data) == post.digest:
-            files.commit(files.stage(place, data))
+            files.commit(files.stage(place, data, durable=False))
+            kept[post.path] = post.digest
     folder = state / _FOLDER
-    for place in list(folder.iterdir()) if folder.is_dir() else ():
+    for place in list(folder.iterdir()) if tidy and folder.is_dir() else ():
         if place.name not in wanted:
             place.unlink(missing_ok=True)
+    if tidy:
+        for path in [path for path in kept if _place(state, path).name not in wanted]:
+            del kept[path]
 
 
 def _good(state: Path, path: str, context: Context) -> Parsed | None:

@@ -1,32 +1,62 @@
 """Collected site → Documents, feed by feed.
 
 Every entry is rendered once, in the order in which feeds first need it, and forgotten when the last feed that shows it is
-done: the whole archive is never in memory.
+done: the whole archive is never in memory. An entry that a document on disk shows as it has to be is taken from there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from feedservice.config.schema import Config
-from feedservice.feeds import archives, assemble, entries, lint
+from feedservice.feeds import archives, assemble, entries, freshness, lint
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.identity import Named
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Document, Entry, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
 from feedservice.service import workers
 from feedservice.service.collect import Collected, Progress
+from feedservice.service.shelf import Shelved, Spans
 from feedservice.service.workers import Order, Rendered, ToRender, Workers
 
 PREVIEWED = 20
 """Entries that the page of a feed shows in full: people look at the newest."""
 
+Linked = tuple[tuple[str, str | None], ...]
+
 
 class ChangedError(Exception):
     """A post changed between being read and being rendered: what was decided no longer holds, so the pass begins anew."""
+
+
+class DamagedError(Exception):
+    """A document that entries were to be taken from is not what was written: they have to be rendered again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One feed to make."""
+
+    spec: FeedSpec
+    window: Sequence[Named]
+    """The entries that its subscription document has room for, newest first."""
+    keys: Sequence[str] = ()
+    """For each of these, the hash of everything that its bytes depend on; empty when nothing is remembered."""
+    before: Shelved | None = None
+    """How it was made last."""
+    spans: Spans | None = None
+    """Entries that can be used again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What a page shows of an entry."""
+
+    html: str
+    summary: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +76,32 @@ class Made:
     """All entries of the feed, newest first, in this document or not."""
     history: Membership | None
     """The feed's archives, when it keeps any."""
-    problems: tuple[Problem, ...]
+    noted: Mapping[str, tuple[Problem, ...]]
+    """Path of a post → what rendering it found."""
+    linked: Mapping[str, Linked]
+    """Path of a post → the posts that it links to by their files."""
+    found: tuple[Problem, ...]
+    """What assembling found."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything that was found."""
+        return (*(problem for found in self.noted.values() for problem in found), *self.found)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the feeds of a pass have in common."""
+
+    now: datetime
+    stylesheet: str | None = None
+    """URL of the CSS that XML documents name."""
+    pages: bool = False
+    """The newest entries are wanted with their texts."""
+    histories: Mapping[str, Membership] | None = None
+    """Archives by feed key; each of these feeds comes with its archives as they have to be now."""
+    texts: Mapping[str, Text] = dataclasses.field(default_factory=dict)
+    """Path → text of entries that need not be rendered for a page."""
 
 
 def profile_of(spec: FeedSpec, config: Config) -> Profile:
@@ -56,97 +111,157 @@ def profile_of(spec: FeedSpec, config: Config) -> Profile:
 
 def make(
     collected: Collected,
-    specs: Sequence[FeedSpec],
+    feeds: Sequence[Wanted],
     formats: Sequence[str],
     pool: Workers,
     progress: Progress,
-    *,
-    pages: bool = False,
-    stylesheet: str | None = None,
-    histories: Mapping[str, Membership] | None = None,
-) -> Iterator[Made]:
-    """Yield the feeds in order; with ``pages`` their newest entries too.
+    settings: Settings,
+) -> Iterator[tuple[Made, Mapping[str, Rendered]]]:
+    """Yield the feeds in order, each with those of its entries that were rendered for it or for one before it.
 
-    ``stylesheet`` is the URL of the CSS that XML documents name. ``histories`` are the archives of feeds that have some, by key:
-    each of these feeds comes with its archives as they have to be now. Raises ``ChangedError`` when a post is no longer what
-    was read.
+    Raises ``ChangedError`` when a post is no longer what was read, ``DamagedError`` when a file is not what was written.
     """
     config = collected.config
-    profiles = {spec.key: profile_of(spec, config) for spec in specs}
-    uses = Counter(each.post.path for spec in specs for each in collected.windows[spec.key])
-    rendered = _rendered(collected, specs, profiles, formats, pool, shown=PREVIEWED if pages else 0)
-    epoch = min((each.post.published for each in collected.live.posts), default=assemble.EPOCH)
+    profiles = {each.spec.key: profile_of(each.spec, config) for each in feeds}
+    orders = _orders(collected, feeds, profiles, formats, settings)
+    ordered = {order.post.path for order in orders}
+    uses = Counter(each.post.path for feed in feeds for each in feed.window if each.post.path in ordered)
+    rendered = _rendered(collected, orders, formats, pool)
+    oldest = collected.roster.out[-1].post.published if collected.roster.out else assemble.EPOCH
     ready: dict[str, Rendered] = {}
-    for number, spec in enumerate(specs):
-        window = collected.windows[spec.key]
-        problems: list[Problem] = []
-        for each in window:
-            while each.post.path not in ready:
+    for number, feed in enumerate(feeds):
+        paths = [each.post.path for each in feed.window]
+        for path in paths:
+            while path in ordered and path not in ready:
                 made = next(rendered)
                 if made.changed:
                     raise ChangedError(made.path)
                 ready[made.path] = made
-                problems += made.problems
-        parts = {name: [ready[each.post.path].fragments[profiles[spec.key], name] for each in window] for name in formats}
-        texts = [entry for each in window[:PREVIEWED] if (entry := ready[each.post.path].entry) is not None]
-        settings = Settings(config=config, epoch=epoch, stylesheet=stylesheet)
-        history = None if histories is None else histories.get(spec.key)
-        yield _feed(
-            spec, window, collected.members[spec.key], parts, texts=texts, settings=settings, history=history, problems=problems
+        usable = _without_failed(feed, ready)
+        parts = {name: list(_parts(usable, name, ready, profiles[feed.spec.key])) for name in formats}
+        texts = list(_texts(usable, ready, settings, collected)) if settings.pages else []
+        noted, linked = _notes(feed, ready)
+        document = _feed(
+            usable, collected.members(feed.spec.key), parts, texts=texts, config=config, oldest=oldest, settings=settings
         )
-        for each in window:
-            uses[each.post.path] -= 1
-            if not uses[each.post.path]:
-                del ready[each.post.path]
-        progress("writing feeds", number + 1, len(specs))
+        yield dataclasses.replace(document, noted=noted, linked=linked), ready
+        for path in paths:
+            if path in ordered:
+                uses[path] -= 1
+                if not uses[path]:
+                    del ready[path]
+        progress("writing feeds", number + 1, len(feeds))
 
 
 def fragments(collected: Collected, wanted: Mapping[str, Profile], formats: Sequence[str], pool: Workers) -> Iterator[Rendered]:
     """Yield the entries of the posts with the given paths, each in one profile. Raises ``ChangedError``."""
-    named = {each.post.path: each for each in collected.named if each.post.path in wanted}
-    orders = [_order(collected, named[path], (profile,)) for path, profile in wanted.items()]
-    for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
-        for each in made:
-            if each.changed:
-                raise ChangedError(each.path)
-            yield each
+    everyone = collected.roster.everyone
+    orders = [order_of(collected, everyone[path], (profile,)) for path, profile in wanted.items() if path in everyone]
+    for made in _rendered(collected, orders, formats, pool):
+        if made.changed:
+            raise ChangedError(made.path)
+        yield made
 
 
-def every_problem(collected: Collected, paths: Sequence[str], pool: Workers, progress: Progress) -> Iterator[Problem]:
+def every_problem(collected: Collected, paths: Collection[str], pool: Workers, progress: Progress) -> Iterator[Problem]:
     """Yield what rendering the given posts finds, for those that no feed shows."""
-    by_path = {each.post.path: each for each in collected.named}
-    orders = [_order(collected, by_path[path], ()) for path in paths if path in by_path]
-    done = 0
-    for made in pool.map(workers.render_batch, _batches(collected, orders, ())):
-        for each in made:
-            yield from each.problems
-        done += len(made)
+    everyone = collected.roster.everyone
+    orders = [order_of(collected, everyone[path], ()) for path in paths if path in everyone]
+    for done, made in enumerate(_rendered(collected, orders, (), pool), 1):
+        yield from made.problems
         progress("checking posts", done, len(orders))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the heads of all feeds of a pass have in common."""
+def _orders(
+    collected: Collected,
+    feeds: Sequence[Wanted],
+    profiles: Mapping[str, Profile],
+    formats: Sequence[str],
+    settings: Settings,
+) -> list[Order]:
+    """Return what has to be rendered, each entry once, in the order in which the feeds need them."""
+    wanted: dict[str, dict[Profile, None]] = {}
+    shown: set[str] = set()
+    named: dict[str, Named] = {}
+    for feed in feeds:
+        for at, each in enumerate(feed.window):
+            path = each.post.path
+            named[path] = each
+            if feed.spans is None or not feed.spans.has(each.id, feed.keys[at], formats):
+                wanted.setdefault(path, {})[profiles[feed.spec.key]] = None
+            if settings.pages and at < PREVIEWED and path not in settings.texts:
+                wanted.setdefault(path, {})
+                shown.add(path)
+    return [order_of(collected, named[path], tuple(needed), shown=path in shown) for path, needed in wanted.items()]
 
-    config: Config
-    epoch: datetime
-    stylesheet: str | None
+
+def _without_failed(feed: Wanted, ready: Mapping[str, Rendered]) -> Wanted:
+    """Leave out the posts that could not be rendered: the others are published without them."""
+    failed = {each.post.path for each in feed.window if each.post.path in ready and ready[each.post.path].failed}
+    if not failed:
+        return feed
+    kept = [at for at, each in enumerate(feed.window) if each.post.path not in failed]
+    keys = [feed.keys[at] for at in kept] if feed.keys else ()
+    return dataclasses.replace(feed, window=[feed.window[at] for at in kept], keys=keys)
+
+
+def _parts(feed: Wanted, name: str, ready: Mapping[str, Rendered], profile: Profile) -> Iterator[Fragment]:
+    for at, each in enumerate(feed.window):
+        made = ready.get(each.post.path)
+        part = made.fragments.get((profile, name)) if made is not None else None
+        if part is None and feed.spans is not None:
+            part = feed.spans.fragment(each.id, feed.keys[at], name)
+        if part is None:
+            raise DamagedError(feed.spec.key)
+        yield part
+
+
+def _texts(feed: Wanted, ready: Mapping[str, Rendered], settings: Settings, collected: Collected) -> Iterator[Entry]:
+    for each in feed.window[:PREVIEWED]:
+        path = each.post.path
+        made = ready.get(path)
+        if made is not None and made.entry is not None:
+            yield made.entry
+        elif path in settings.texts:
+            text = settings.texts[path]
+            yield entries.entry(each, html=text.html, summary=text.summary, config=collected.config, plan=collected.plan)
+
+
+def _notes(feed: Wanted, ready: Mapping[str, Rendered]) -> tuple[dict[str, tuple[Problem, ...]], dict[str, Linked]]:
+    noted: dict[str, tuple[Problem, ...]] = {}
+    linked: dict[str, Linked] = {}
+    for each in feed.window:
+        path = each.post.path
+        if path in ready:
+            problems, links = ready[path].problems, ready[path].linked
+        else:
+            problems = feed.before.noted.get(path, ()) if feed.before is not None else ()
+            links = feed.before.linked.get(path, ()) if feed.before is not None else ()
+        if problems:
+            noted[path] = problems
+        if links:
+            linked[path] = links
+    return noted, linked
 
 
 def _feed(
-    spec: FeedSpec,
-    window: Sequence[Named],
+    feed: Wanted,
     members: Sequence[Named],
     parts: Mapping[str, Sequence[Fragment]],
     *,
     texts: Sequence[Entry],
+    config: Config,
+    oldest: datetime,
     settings: Settings,
-    history: Membership | None,
-    problems: Sequence[Problem],
 ) -> Made:
-    shown = assemble.fitting(parts, settings.config.feeds.max_bytes)
-    window, parts = window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
-    head, grown = _head(spec, window, members, settings, history)
+    spec = feed.spec
+
+    def headed(window: Sequence[Named], members: Sequence[Named]) -> tuple[FeedHead, Membership | None]:
+        return _head(feed, window, members, config, oldest, settings)
+
+    shown = assemble.fitting(parts, config.feeds.max_bytes)
+    window, parts = feed.window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
+    head, grown = headed(window, members)
     documents, found = _documents(head, parts)
     refused: list[Problem] = []
     if _errors(found):
@@ -156,7 +271,7 @@ def _feed(
         kept = [at for at in range(shown) if not alone[at]]
         bad = {window[at].id for at in range(shown) if alone[at]}
         others = [each for each in members if each.id not in bad]
-        rest, regrown = _head(spec, [window[at] for at in kept], others, settings, history)
+        rest, regrown = headed([window[at] for at in kept], others)
         good, left = _documents(rest, {name: [part[at] for at in kept] for name, part in parts.items()})
         if kept and not _errors(left):
             refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
@@ -172,17 +287,26 @@ def _feed(
         window=tuple(window),
         members=tuple(members),
         history=grown,
-        problems=(*problems, *refused, *found),
+        noted={},
+        linked={},
+        found=(*refused, *found),
     )
 
 
 def _head(
-    spec: FeedSpec, window: Sequence[Named], members: Sequence[Named], settings: Settings, history: Membership | None
+    feed: Wanted, window: Sequence[Named], members: Sequence[Named], config: Config, oldest: datetime, settings: Settings
 ) -> tuple[FeedHead, Membership | None]:
     """Return the head of a subscription document, and the feed's archives with what this pass seals."""
-    head = assemble.head(spec, window, settings.config, epoch=settings.epoch)
-    head = dataclasses.replace(head, stylesheet=settings.stylesheet)
-    base = feeds_base(settings.config)
+    head = assemble.head(feed.spec, window, config, epoch=oldest)
+    updated = freshness.updated(
+        head.updated,
+        before=feed.before.updated if feed.before is not None else None,
+        taken_back=feed.before is not None and _taken_back(feed.before.ids, window, members),
+        now=settings.now,
+    )
+    head = dataclasses.replace(head, stylesheet=settings.stylesheet, updated=updated)
+    base = feeds_base(config)
+    history = None if settings.histories is None else settings.histories.get(feed.spec.key)
     if history is not None:
         shown = [each.id for each in window]
         history = archives.extend(history, [each.id for each in reversed(members)], shown, size=max(2, len(shown)))
@@ -190,6 +314,12 @@ def _head(
     # Without archives nothing can be said of a feed that has more than it shows.
     whole = len(window) == len(members)
     return (archives.subscription_head(head, Membership(), base=base) if whole else head), None
+
+
+def _taken_back(before: Sequence[str], window: Sequence[Named], members: Sequence[Named]) -> bool:
+    """Return whether an entry that was shown is no longer in the feed at all: one that newer ones pushed out is."""
+    missing = set(before).difference(each.id for each in window)
+    return bool(missing) and not missing.issubset({each.id for each in members})
 
 
 def _documents(head: FeedHead, parts: Mapping[str, Sequence[Fragment]]) -> tuple[tuple[Document, ...], list[Problem]]:
@@ -201,49 +331,33 @@ def _errors(problems: Sequence[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
-def _rendered(
-    collected: Collected,
-    specs: Sequence[FeedSpec],
-    profiles: Mapping[str, Profile],
-    formats: Sequence[str],
-    pool: Workers,
-    *,
-    shown: int,
-) -> Iterator[Rendered]:
-    """Yield every entry that some feed shows, once, in the order in which the feeds need them."""
-    wanted: dict[str, dict[Profile, None]] = {}
-    texts: set[str] = set()
-    named: dict[str, Named] = {}
-    for spec in specs:
-        window = collected.windows[spec.key]
-        texts.update(each.post.path for each in window[:shown])
-        for each in window:
-            named[each.post.path] = each
-            wanted.setdefault(each.post.path, {})[profiles[spec.key]] = None
-    orders = [_order(collected, named[path], tuple(needed), shown=path in texts) for path, needed in wanted.items()]
+def _rendered(collected: Collected, orders: Sequence[Order], formats: Sequence[str], pool: Workers) -> Iterator[Rendered]:
+    """Yield every entry that was ordered, in order."""
     for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
         yield from made
 
 
-def _order(collected: Collected, named: Named, profiles: Sequence[Profile], *, shown: bool = False) -> Order:
+def order_of(collected: Collected, named: Named, profiles: Sequence[Profile], *, shown: bool = False) -> Order:
+    """Return what a worker needs to render an entry."""
     entry = entries.entry(named, html="", summary="", config=collected.config, plan=collected.plan)
     return Order(file=collected.files[named.post.path].file, post=named.post, entry=entry, profiles=profiles, shown=shown)
 
 
 def _batches(collected: Collected, orders: Sequence[Order], formats: Sequence[str]) -> Iterator[ToRender]:
     context = dataclasses.replace(collected.context, files={}, first_seen={}, zones={})
-    urls: Mapping[str, str] = post_urls(collected) if collected.refers else {}
+    refers = collected.refers
+    urls: Mapping[str, str] = post_urls(collected) if any(order.post.path in refers for order in orders) else {}
     size = workers.BATCH // 4
     for start in range(0, len(orders), size):
         batch = orders[start : start + size]
-        refers = any(order.post.path in collected.refers for order in batch)
-        yield ToRender(orders=batch, formats=formats, context=context, post_urls=urls if refers else {})
+        needed = any(order.post.path in refers for order in batch)
+        yield ToRender(orders=batch, formats=formats, context=context, post_urls=urls if needed else {})
 
 
 def post_urls(collected: Collected) -> dict[str, str]:
     """Return how posts are named in links between posts → where they live: by path, and in Jekyll by ``YYYY-MM-DD-slug``."""
     urls: dict[str, str] = {}
-    for each in collected.named:
+    for each in sorted(collected.named, key=lambda each: (each.post.published, each.post.path)):
         path = each.post.path
         urls[path] = each.post.link
         if "_posts/" in path:

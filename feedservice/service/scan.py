@@ -6,11 +6,13 @@ Nothing is read here. Names are compared in NFC, so a file is the same post on e
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from feedservice import globs
 from feedservice.config.schema import Content
@@ -88,6 +90,51 @@ def scan(root: Path, content: Content, *, dialect: str, outside: Collection[Path
     return Scan(posts=tuple(posts), files=files, problems=tuple(walk.problems))
 
 
+def look(
+    root: Path,
+    content: Content,
+    before: Mapping[str, Found],
+    paths: Collection[str],
+    *,
+    dialect: str,
+    outside: Collection[Path] = (),
+) -> dict[str, Found | int | None] | None:
+    """Look at a few files only: path → the post's file, the bytes of another file, or None for no file.
+
+    ``before`` are the posts of the last scan. None when this cannot be told without a whole scan: a directory came or went, there
+    are links, names or inodes that may be another file's. What is ignored is not in the answer.
+    """
+    walk = _Walk(root, content, dialect, {path.resolve() for path in outside})
+    inodes = {found.fingerprint.inode: path for path, found in before.items()}
+    looked: dict[str, Found | int | None] = {}
+    for given in paths:
+        path = unicodedata.normalize("NFC", given)
+        if walk.hidden(path):
+            continue
+        try:
+            stat = walk.plain(given)
+        except OSError:
+            return None
+        if stat is None:
+            if path not in before and any(each.startswith(path + "/") for each in before):
+                return None
+            looked[path] = None
+        elif walk.post(path):
+            found = _found(path, f"{walk.root}/{given}", stat)
+            twin = inodes.get(stat.st_ino, path)
+            if twin != path or (path in before and before[path].file != found.file):
+                return None
+            looked[path] = found
+        else:
+            looked[path] = stat.st_size
+    return None if walk.problems else looked
+
+
+def _found(path: str, file: str, stat: os.stat_result) -> Found:
+    fingerprint = Fingerprint(size=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
+    return Found(path=path, file=file, fingerprint=fingerprint)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     found: Found
@@ -157,10 +204,32 @@ class _Walk:
                 "scan.unreadable", f"the file cannot be looked at: {error.strerror}", "check the link or its permissions", path
             )
             return
-        post = entry.name.lower().endswith(ENDINGS) and self.wanted(path)
-        fingerprint = Fingerprint(size=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
-        found = Found(path=path, file=entry.path, fingerprint=fingerprint)
-        yield _Seen(found=found, device=stat.st_dev, linked=linked, post=post)
+        yield _Seen(found=_found(path, entry.path, stat), device=stat.st_dev, linked=linked, post=self.post(path))
+
+    def post(self, path: str) -> bool:
+        return path.lower().endswith(ENDINGS) and self.wanted(path)
+
+    def hidden(self, path: str) -> bool:
+        """Tell whether the walk would not come to a path, whatever is there."""
+        parts = path.split("/")
+        folders = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        file = f"{self.root}/{path}"
+        return (
+            any(map(_LEAVINGS.match, parts))
+            or any(globs.matches(pattern, folder + "/\0") for folder in folders for pattern in self.ignore)
+            or any(file.startswith(folder + os.sep) for folder in self.outside)
+        )
+
+    def plain(self, given: str) -> os.stat_result | None:
+        """Return what ``stat`` says of a file that is reached without a link, None for no file. Raises ``OSError`` for others."""
+        file = f"{self.root}/{given}"
+        try:
+            stat = os.lstat(file)
+        except FileNotFoundError:
+            return None
+        if not S_ISREG(stat.st_mode) or os.path.realpath(file) != file:
+            raise OSError(errno.EINVAL, "no plain file", file)
+        return stat
 
     def inside(self, link: str) -> bool:
         real = os.path.realpath(link)

@@ -53,6 +53,19 @@ class ToParse:
 
     files: Sequence[Found]
     context: posts_parse.Context
+    digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Path → digest of posts that are known: when the bytes are the same, so is the post."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A file that was read."""
+
+    path: str
+    parsed: posts_parse.Parsed | None
+    """None: the bytes are those that are known."""
+    looked: tuple[tuple[str, int | None], ...] = ()
+    """Other files that were asked for → bytes, None for no such file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +100,47 @@ class Rendered:
     problems: tuple[Problem, ...]
     entry: Entry | None = None
     """With its text, when a page shows it."""
+    linked: tuple[tuple[str, str | None], ...] = ()
+    """Posts that it links to by their files, as it names them → URL, None for no such post."""
+    failed: bool = False
+    """It could not be rendered at all; ``problems`` says why."""
 
 
-def parse_batch(batch: ToParse) -> list[posts_parse.Parsed]:
+Answer = TypeVar("Answer")
+
+
+class Asked(Mapping[str, Answer]):
+    """A mapping that remembers what it was asked for, and what it answered: what an outcome depends on."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        """Keep the answers."""
+        self._answers = answers
+        self.asked: dict[str, Answer | None] = {}
+
+    def __getitem__(self, key: str) -> Answer:
+        """Answer, and remember."""
+        answer = self._answers.get(key)
+        self.asked[key] = answer
+        if answer is None:
+            raise KeyError(key)
+        return answer
+
+    def __iter__(self) -> Iterator[str]:
+        """Refuse: what depends on every answer cannot be remembered."""
+        raise TypeError("ask for one at a time")
+
+    def __len__(self) -> int:
+        """Return how many answers there are."""
+        return len(self._answers)
+
+
+def parse_batch(batch: ToParse) -> list[Read]:
     """Read files as posts; one that cannot be read is a problem of its own."""
-    return [_parse(found, batch.context) for found in batch.files]
+    return [_parse(found, batch) for found in batch.files]
 
 
-def _parse(found: Found, context: posts_parse.Context) -> posts_parse.Parsed:
+def _parse(found: Found, batch: ToParse) -> Read:
+    context = batch.context
     try:
         with open(found.file, "rb") as file:  # noqa: PTH123  -- a Path for each of 100,000 files is measurable
             # One byte more than is allowed is enough to refuse it, however large it is.
@@ -104,8 +150,12 @@ def _parse(found: Found, context: posts_parse.Context) -> posts_parse.Parsed:
         problem = Problem(
             rule="post.unreadable", severity=Severity.ERROR, message=message, hint="check its permissions", path=found.path
         )
-        return posts_parse.Parsed(path=found.path, post=None, problems=(problem,))
-    return posts_parse.parse(Source(path=found.path, data=data), context)
+        return Read(path=found.path, parsed=posts_parse.Parsed(path=found.path, post=None, problems=(problem,)))
+    if found.path in batch.digests and batch.digests[found.path] == posts_parse.digest(data):
+        return Read(path=found.path, parsed=None)
+    looked = Asked(context.files)
+    parsed = posts_parse.parse(Source(path=found.path, data=data), dataclasses.replace(context, files=looked))
+    return Read(path=found.path, parsed=parsed, looked=tuple(looked.asked.items()))
 
 
 def render_batch(batch: ToRender) -> list[Rendered]:
@@ -121,7 +171,8 @@ def _render(order: Order, batch: ToRender) -> Rendered:
         data = b""
     if posts_parse.digest(data) != order.post.digest:
         return Rendered(path=order.post.path, changed=True, fragments={}, problems=())
-    body = posts_body.render(data, order.post, batch.context, post_urls=batch.post_urls)
+    asked = Asked(batch.post_urls)
+    body = posts_body.render(data, order.post, batch.context, post_urls=asked)
     entry = dataclasses.replace(order.entry, html=body.html, summary=body.summary)
     fragments = {
         (profile, name): fragment(entry.id, made)
@@ -129,7 +180,8 @@ def _render(order: Order, batch: ToRender) -> Rendered:
         for name, made in render_all(entry, profile, batch.formats).items()
     }
     shown = entry if order.shown else None
-    return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems, entry=shown)
+    linked = tuple(asked.asked.items())
+    return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems, entry=shown, linked=linked)
 
 
 def _begin(parent: int) -> None:

@@ -6,6 +6,7 @@
     bodies     path, key → rendered bytes               so that an entry is rendered once
     documents  output path → what is served             so that "did it change" has an answer, and when
     versions   output path, etag → what was served      so that a reader with an old version gets only what is new
+    feeds      key → what its files were made from      so that a feed that nothing happened to costs nothing
     ledger     path → permanent id                      so that an id is given once
     meta       key → text
 
@@ -106,6 +107,18 @@ class PastVersion:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """A feed, or what belongs to none, as it was when its files were last made."""
+
+    key: str
+    """``FeedSpec.key``; empty for what belongs to no feed."""
+    inputs: str
+    """Opaque: hash of everything that the files depend on."""
+    record: bytes
+    """Opaque: what is known of the files."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
     """The permanent id of a post. A ledger row outlives its post, so that a post that comes back has its old id."""
 
@@ -120,7 +133,7 @@ class LedgerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Changes(Generic[Row]):
-    """Rows to insert or replace by path, and paths to forget.
+    """Rows to insert or replace by path (feeds: by key), and paths to forget.
 
     Of two rows with one path the later counts; a path that is both removed and changed is changed.
     """
@@ -180,6 +193,10 @@ class Store(Protocol):
         """Yield what was served before, by path, newest first. The current version of a path is never among them."""
         ...
 
+    def feeds(self) -> Stream[FeedRow]:
+        """Yield the feeds by key."""
+        ...
+
     def ledger(self) -> Stream[LedgerRow]:
         """Yield the ledger by path."""
         ...
@@ -208,6 +225,7 @@ class Store(Protocol):
         posts: Changes[PostRow] = ...,
         bodies: Sequence[BodyRow] = ...,
         documents: Changes[DocumentRow] = ...,
+        feeds: Changes[FeedRow] = ...,
         ledger: Changes[LedgerRow] = ...,
         meta: Mapping[str, str | None] | None = ...,
         announcement: Announcement | None = ...,

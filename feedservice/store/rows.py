@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feedservice.model import EntrySpan, Fingerprint
-from feedservice.store import BodyRow, DocumentRow, LedgerRow, PastVersion, PostRow
+from feedservice.store import BodyRow, DocumentRow, FeedRow, LedgerRow, PastVersion, PostRow
 
 Values = dict[str, Any]
 """Column → value."""
@@ -79,6 +79,17 @@ def past(row: Found) -> PastVersion:
     return PastVersion(
         path=path, etag=etag, last_modified=last_modified, digests=frozenset(json.loads(digests)), replaced_at=replaced_at
     )
+
+
+def feed_values(feed: FeedRow) -> Values:
+    """Return the row of ``tables.feeds``."""
+    return {"key": feed.key, "inputs": feed.inputs, "record": feed.record}
+
+
+def feed(row: Found) -> FeedRow:
+    """Read a row of ``tables.feeds``."""
+    key, inputs, record = row
+    return FeedRow(key=key, inputs=inputs, record=record)
 
 
 def ledger_values(entry: LedgerRow) -> Values:

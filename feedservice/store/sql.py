@@ -21,6 +21,7 @@ from feedservice.store import (
     BodyRow,
     Changes,
     DocumentRow,
+    FeedRow,
     LedgerRow,
     PastVersion,
     PostRow,
@@ -129,6 +130,10 @@ class SqlStore(SqlOutbox):
         query = sa.select(tables.versions).order_by(past.path, past.replaced_at.desc(), past.etag)
         return self._stream(query, rows.past)
 
+    def feeds(self) -> Stream[FeedRow]:
+        """See ``Store.feeds``."""
+        return self._stream(sa.select(tables.feeds).order_by(tables.feeds.c.key), rows.feed)
+
     def ledger(self) -> Stream[LedgerRow]:
         """See ``Store.ledger``."""
         return self._stream(sa.select(tables.ledger).order_by(tables.ledger.c.path), rows.ledger)
@@ -156,6 +161,7 @@ class SqlStore(SqlOutbox):
         posts: Changes[PostRow] = _NOTHING,
         bodies: Sequence[BodyRow] = (),
         documents: Changes[DocumentRow] = _NOTHING,
+        feeds: Changes[FeedRow] = _NOTHING,
         ledger: Changes[LedgerRow] = _NOTHING,
         meta: Mapping[str, str | None] | None = None,
         announcement: Announcement | None = None,
@@ -168,6 +174,7 @@ class SqlStore(SqlOutbox):
             writes.write_posts(connection, insert, posts)
             writes.write_bodies(connection, insert, bodies)
             written = writes.write_documents(connection, insert, documents, at)
+            writes.write_feeds(connection, insert, feeds)
             writes.write_ledger(connection, insert, ledger)
             writes.write_meta(connection, insert, meta or {})
             if announcement is not None:

@@ -101,6 +101,14 @@ versions = sa.Table(
     sa.Column("replaced_at", Instant, nullable=False, index=True),
 )
 
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("key", Exact, primary_key=True),
+    sa.Column("inputs", sa.Text, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+)
+
 ledger = sa.Table(
     "ledger",
     metadata,

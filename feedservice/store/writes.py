@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from feedservice.store import BodyRow, Changes, DocumentRow, LedgerRow, PostRow, rows, tables
+from feedservice.store import BodyRow, Changes, DocumentRow, FeedRow, LedgerRow, PostRow, rows, tables
 from feedservice.store.dialects import Insert
 
 T = TypeVar("T")
@@ -98,6 +98,14 @@ def _latest(connection: sa.Connection, paths: Collection[str]) -> dict[str, date
 
 def _retire(connection: sa.Connection, insert: Insert, documents: Iterable[DocumentRow], at: datetime) -> None:
     upsert(connection, insert, tables.versions, (rows.past_values(document, at) for document in documents))
+
+
+def write_feeds(connection: sa.Connection, insert: Insert, changes: Changes[FeedRow]) -> None:
+    """Remember feeds."""
+    for keys in batches(changes.removed):
+        connection.execute(sa.delete(tables.feeds).where(tables.feeds.c.key.in_(keys)))
+    for batch in batches(changes.changed):
+        upsert(connection, insert, tables.feeds, map(rows.feed_values, batch))
 
 
 def write_ledger(connection: sa.Connection, insert: Insert, changes: Changes[LedgerRow]) -> None:

@@ -21,6 +21,7 @@ from feedservice.model import Document, EntrySpan, Fingerprint
 from feedservice.store import (
     BodyRow,
     Changes,
+    FeedRow,
     LedgerRow,
     PostRow,
     Store,
@@ -82,9 +83,11 @@ class StoreContract:
     def test_any_text_is_kept_exactly(self, store: Store, path: str) -> None:
         row = dataclasses.replace(document(path), feed=path, entries=(EntrySpan(id=path, digest="d", start=0, end=1),))
         known = LedgerRow(path=path, id=path, first_seen=NOW)
+        made = FeedRow(key=path, inputs="hash", record=b"\0\xff")
         store.publish(
             at=NOW,
             posts=Changes(changed=[post(path)]),
+            feeds=Changes(changed=[made]),
             bodies=[BodyRow(path=path, key="k", body=b"\0\xff")],
             documents=Changes(changed=[row]),
             ledger=Changes(changed=[known]),
@@ -95,6 +98,7 @@ class StoreContract:
             "bodies": {(path, "k"): b"\0\xff"},
             "documents": [row],
             "versions": [],
+            "feeds": [made],
             "ledger": [known],
             "meta": {"last": path},
         }
@@ -102,6 +106,7 @@ class StoreContract:
             at=NOW,
             posts=Changes(removed=[path]),
             documents=Changes(removed=[path]),
+            feeds=Changes(removed=[path]),
             ledger=Changes(removed=[path]),
             meta={"last": None},
         )
@@ -306,12 +311,13 @@ class StoreContract:
             )
         assert everything(store) == before
 
-    @pytest.mark.parametrize("noun", ["posts", "bodies", "ledger"])
+    @pytest.mark.parametrize("noun", ["posts", "bodies", "feeds", "ledger"])
     def test_an_accident_in_the_middle_changes_nothing(self, store: Store, noun: str) -> None:
         before = fill(store)
         rows = {
             "posts": [post("a.md", b"new"), *posts(1500)],
             "bodies": [BodyRow(path=each.path, key="k", body=b"new") for each in posts(1500)],
+            "feeds": [FeedRow(key=each.path, inputs="i", record=b"new") for each in posts(1500)],
             "ledger": [LedgerRow(path=each.path, id="i", first_seen=NOW) for each in posts(1500)],
         }
         rows[noun] = Watched(rows[noun], 1200, accident)
@@ -321,6 +327,7 @@ class StoreContract:
                 posts=Changes(changed=rows["posts"], removed=["b.md"]),
                 bodies=rows["bodies"],
                 documents=Changes(changed=[document(etag="e9"), document("new")]),
+                feeds=Changes(changed=rows["feeds"], removed=["all"]),
                 ledger=Changes(changed=rows["ledger"]),
                 meta={"pass": "2"},
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from feedservice.model import EntrySpan, Fingerprint
-from feedservice.store import BodyRow, Changes, DocumentRow, LedgerRow, PastVersion, PostRow, Store
+from feedservice.store import BodyRow, Changes, DocumentRow, FeedRow, LedgerRow, PastVersion, PostRow, Store
 
 Place = Path | str
 T = TypeVar("T")
@@ -71,6 +71,7 @@ def everything(store: Store) -> dict[str, object]:
         "bodies": store.bodies([(each.path, key) for each in indexed for key in ("k", "k1", "k2")]),
         "documents": list(store.documents()),
         "versions": list(store.versions()),
+        "feeds": list(store.feeds()),
         "ledger": list(store.ledger()),
         "meta": store.meta(),
     }
@@ -84,6 +85,7 @@ def fill(store: Store) -> dict[str, object]:
             posts=Changes(changed=[post("a.md"), post("b.md")]),
             bodies=[BodyRow(path="a.md", key="k", body=b"body")],
             documents=Changes(changed=[document(etag=etag)]),
+            feeds=Changes(changed=[FeedRow(key="all", inputs=etag, record=b"files")]),
             ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW)]),
             meta={"pass": "1"},
         )

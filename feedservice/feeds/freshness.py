@@ -1,0 +1,23 @@
+"""When a feed says that it was updated: never earlier than it has said before, and later when something was taken back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+_SECOND = timedelta(seconds=1)
+
+
+def updated(newest: datetime, *, before: datetime | None, taken_back: bool, now: datetime) -> datetime:
+    """Return what a feed says that is not what it was.
+
+    ``newest`` is the newest change among its entries, ``before`` what it said last. RFC 4287 §4.2.15 leaves it to the publisher
+    what is significant: that an entry is gone is, and no date of another entry says so. In whole seconds, as RSS and HTTP are.
+    """
+    if before is None or newest > before:
+        return newest
+    return max(now.replace(microsecond=0), before + _SECOND) if taken_back else before
+
+
+def last_modified(said: datetime, *, before: datetime, now: datetime) -> datetime:
+    """Return Last-Modified (RFC 9110 §8.8.2) of bytes that are others than before; ``said`` is what they say themselves."""
+    return said if said > before else max(now.replace(microsecond=0), before)

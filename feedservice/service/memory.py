@@ -1,0 +1,191 @@
+"""What one pass tells the next: the posts as they were read, who was out, the files as they were made.
+
+An empty memory makes a pass of everything. What is remembered in a store makes a restart that reads no post. A memory is changed
+by the pass that uses it; when that pass fails it is thrown away, and the next begins with what the store has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from feedservice.config.schema import Config
+from feedservice.feeds.archives import Membership
+from feedservice.feeds.difference import Served
+from feedservice.model import Post, Problem
+from feedservice.service import records
+from feedservice.service.naming import Names
+from feedservice.service.quarantine import StandIn
+from feedservice.service.records import Known
+from feedservice.service.roster import Roster, Settled
+from feedservice.service.scan import Found
+from feedservice.service.shelf import Shelved, shelved
+from feedservice.store import DocumentRow, Store
+
+AT = "pass.at"
+"""Fact of the store: when the last pass was made."""
+SETTINGS = "pass.settings"
+"""Fact of the store: hash of everything beside the posts that the last pass depended on."""
+DECISIONS = "pass.decisions"
+"""Fact of the store: hash of what was decided about feeds that are held."""
+SIBLINGS = "pass.siblings"
+"""Fact of the store: hash of the feeds that pages name."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Memory:
+    """The state of a site after a pass."""
+
+    names: Names
+    served: dict[str, Served] = dataclasses.field(default_factory=dict)
+    """Feed key → what readers have of it."""
+    decisions: str = ""
+    """Hash of what was decided about feeds that are held, as of the last pass."""
+    known: dict[str, Known] = dataclasses.field(default_factory=dict)
+    """Path → what was read, of every file that is a post."""
+    context: str = ""
+    """Hash of what all records were made with, but for those that are outdated."""
+    outdated: set[str] = dataclasses.field(default_factory=set)
+    """Paths of records that were made with something else."""
+    lost: int = 0
+    """Records that another version of this program wrote, and that mean nothing to this one."""
+    standing: dict[str, StandIn] = dataclasses.field(default_factory=dict)
+    """Path → what stands in for a file that cannot be used."""
+    kept: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Path → digest of the sources that are known to be kept."""
+    files: dict[str, Found] = dataclasses.field(default_factory=dict)
+    """Path → file, of every file that is a post."""
+    media: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Path → bytes, of every other file."""
+    scanned: bool = False
+    """``files`` and ``media`` are those of a scan."""
+    scan_problems: tuple[Problem, ...] = ()
+    troubled: set[str] = dataclasses.field(default_factory=set)
+    """Paths of posts with problems."""
+    broken: set[str] = dataclasses.field(default_factory=set)
+    """Paths of files that are no post now."""
+    refers: set[str] = dataclasses.field(default_factory=set)
+    """Paths of posts that may link to others by their files."""
+    lookers: set[str] = dataclasses.field(default_factory=set)
+    """Paths of posts whose meaning depends on other files."""
+    first_seen: dict[str, datetime] = dataclasses.field(default_factory=dict)
+    """Path → first sight, of posts without a date."""
+    roster: Roster | None = None
+    settings: str = ""
+    siblings: str = ""
+    facts: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    """Facts of the store."""
+    at: datetime | None = None
+    shelf: dict[str, Shelved] = dataclasses.field(default_factory=dict)
+    """Feed key → its files; ``""`` → those of no feed."""
+    documents: dict[str, DocumentRow] = dataclasses.field(default_factory=dict)
+    """Path → document, as the store has it."""
+    histories: dict[str, Membership] = dataclasses.field(default_factory=dict)
+    """Feed key → archives."""
+    inputs: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Output path of an archive document → hash of what it was made from."""
+    touched: set[str] = dataclasses.field(default_factory=set)
+    """Paths of records that the store does not have like this."""
+    forgotten: set[str] = dataclasses.field(default_factory=set)
+    """Paths of records that the store has and that are of no post any more."""
+
+    def note(self, path: str, known: Known) -> None:
+        """Take in what was read."""
+        self.known[path] = known
+        self.touched.add(path)
+        self.forgotten.discard(path)
+        self._index(path, known)
+
+    def forget(self, path: str) -> None:
+        """Let go of a post that is gone."""
+        del self.known[path]
+        self.touched.discard(path)
+        self.forgotten.add(path)
+        self.first_seen.pop(path, None)
+        for group in (self.troubled, self.broken, self.refers, self.lookers, self.outdated):
+            group.discard(path)
+
+    def posts(self) -> dict[str, Post]:
+        """Return every post that can be read, as its author wrote it, or what stands in for it."""
+        found = {path: each.parsed.post for path, each in self.known.items() if each.parsed.post is not None}
+        for path, each in self.standing.items():
+            if each.parsed.post is not None:
+                found[path] = each.parsed.post
+            else:
+                found.pop(path, None)
+        return found
+
+    def post(self, path: str) -> Post | None:
+        """Return one of ``posts``."""
+        if path in self.standing:
+            return self.standing[path].parsed.post
+        known = self.known.get(path)
+        return known.parsed.post if known is not None else None
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with posts."""
+        for path in self.troubled | self.standing.keys():
+            yield from (self.standing[path].parsed if path in self.standing else self.known[path].parsed).problems
+
+    def settle(self) -> None:
+        """Take over from the roster what time has done."""
+        roster = self.roster
+        if roster is None:
+            return
+        for path, settled in roster.settled.items():
+            known = self.known.get(path)
+            if known is not None and known.settled is not settled and known.settled != settled:
+                self.known[path] = dataclasses.replace(known, settled=settled)
+                self.touched.add(path)
+
+    def _index(self, path: str, known: Known) -> None:
+        self.outdated.discard(path)
+        for group, belongs in (
+            (self.troubled, bool(known.parsed.problems)),
+            (self.broken, known.post is None),
+            (self.refers, known.parsed.refers),
+            (self.lookers, bool(known.looked)),
+        ):
+            (group.add if belongs else group.discard)(path)
+
+
+def settled_of(known: Mapping[str, Known]) -> dict[str, Settled]:
+    """Return what happened to posts, for a roster."""
+    return {path: each.settled for path, each in known.items() if each.settled.out is not None or each.settled.over is not None}
+
+
+def load(store: Store, names: Names, *, context: str, settings: str, config: Config) -> Memory:
+    """Return what a store remembers.
+
+    Raises ``StoreError``, ``ValueError`` for rows that this program did not write, and ``RefusedError`` for a damaged ledger.
+    """
+    memory = Memory(context=context, names=names)
+    facts = store.meta()
+    memory.facts = dict(facts)
+    memory.settings, memory.siblings = facts.get(SETTINGS, ""), facts.get(SIBLINGS, "")
+    memory.decisions = facts.get(DECISIONS, "")
+    decoder = records.Decoder()
+    shape = records.shape_of(context)
+    for row in store.posts():
+        if records.shape_of(row.context) != shape:
+            memory.lost += 1
+            memory.forgotten.add(row.path)
+            continue
+        known = decoder.decode(row)
+        memory.known[row.path] = known
+        memory._index(row.path, known)  # noqa: SLF001 - its own module
+        if row.context != context:
+            memory.outdated.add(row.path)
+        if known.parsed.undated and known.post is not None:
+            memory.first_seen[row.path] = known.post.published
+    memory.at = datetime.fromisoformat(facts[AT]) if AT in facts else None
+    memory.documents = {row.path: row for row in store.documents()}
+    by_feed = {(row.feed, row.format): row for row in memory.documents.values()}
+    memory.shelf = {row.key: made for row in store.feeds() if (made := shelved(row, by_feed)) is not None}
+    if memory.at is not None and not memory.outdated and not memory.lost and memory.settings == settings:
+        everyone = names.recall(memory.posts(), config, memory.at)
+        if everyone is not None:
+            memory.roster = Roster(config)
+            memory.roster.fill(everyone, settled_of(memory.known), memory.at)
+    return memory
