@@ -1,9 +1,8 @@
-"""Our hub on loopback as it runs: the real server, the real store, the real transport, and subscribers that do as they are told."""
+"""Our hub on loopback as it runs: server, store, deliveries and transport, and subscribers that do as they are told."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import hashlib
 import secrets
@@ -17,13 +16,13 @@ from typing import Any
 import pytest
 import uvloop
 
-from feedservice.deliveries import Announcement, Lane, Subscription, SubscriptionKey, TopicVersion, Trust
+from feedservice.deliveries import Announcement, Subscription, SubscriptionKey, TopicVersion, Trust
 from feedservice.feeds.links import subscription_link
 from feedservice.model import EntrySpan, Published
-from feedservice.push import announce, outbox
 from feedservice.push import hub as machine
 from feedservice.push.addresses import networks
 from feedservice.push.kinds import Terms as PushTerms
+from feedservice.service.deliver import Deliverer, Tools
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.sender import Sender
 from feedservice.service.subscriber import Reply, Script, Subscriber, echo, post_form
@@ -85,59 +84,40 @@ class House:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stop, self._wake = asyncio.Event(), asyncio.Event()
+        self._stop = asyncio.Event()
         terms = Terms(hosts=LOOPBACK, poll_interval=60, browser_type=None, index="/", proxies=TrustedProxies(), fairness="off")
         counts = counting.beginning(lambda size: b"k" * size, datetime.now(UTC))
         self.desk = Desk(library.EMPTY, terms, bodies=Bodies(1 << 20), pollers=Pollers("off"), counts=counts)
+        resolver = SystemResolver(4)
+        allowed = {each: networks(["127.0.0.0/8"]) for each in Trust}
+        transport = Transport(allowed=allowed, resolve=resolver, limits=Limits(connect=2, total=2))
+        sender = Sender(transport=transport, now=lambda: datetime.now(UTC))
+        tools = Tools(
+            outbox=self.store,
+            send=sender.send,
+            terms=lambda: PushTerms(now=datetime.now(UTC)),
+            now=lambda: datetime.now(UTC),
+            jitter=lambda: 0.0,
+        )
+        self.deliverer = Deliverer(tools)
         registrar = Registrar(
             self.store,
             Room(lease=10 * machine.DAY, per_host=1000, per_topic=1000),
             token=lambda: secrets.token_urlsafe(32),
-            queued=self._wake.set,
+            queued=self.deliverer.wake,
         )
         registrar.budgets.hosts = registrar.budgets.requesters = registrar.budgets.everybody  # one machine is everybody here
         post = Post(now=lambda: datetime.now(UTC), client=lambda peer, fields: client_address(peer, fields, TrustedProxies()))
         self.desk.doors = hub.doors(post, registrar, websub=True, cloud=True)
         server = Server(self.desk)
         (self.url,) = await server.start()
-        resolver = SystemResolver(4)
-        allowed = {each: networks(["127.0.0.0/8"]) for each in Trust}
-        transport = Transport(allowed=allowed, resolve=resolver, limits=Limits(connect=2, total=2))
-        sender = Sender(transport=transport, now=lambda: datetime.now(UTC))
+        await self.deliverer.start()
         self._ready.set()
-        pump = asyncio.ensure_future(self._pump(sender))
         await self._stop.wait()
-        pump.cancel()
-        await asyncio.gather(pump, return_exceptions=True)
+        await self.deliverer.stop()
         await server.stop(5)
         await transport.aclose()
         resolver.close()
-
-    async def _pump(self, sender: Sender) -> None:
-        while True:
-            claim = await asyncio.to_thread(self.store.claim, datetime.now(UTC), lanes=dict.fromkeys(Lane, 20), lease=60.0)
-            if not claim.deliveries and not claim.subscriptions:
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(STEP):
-                        await self._wake.wait()
-                continue
-            await asyncio.gather(*(self._deliver(sender, each) for each in claim.deliveries))
-            await asyncio.gather(*(self._distribute(sender, each) for each in claim.subscriptions))
-
-    async def _deliver(self, sender: Sender, delivery: Any) -> None:
-        outcome = await sender.send(announce.request(delivery, PushTerms(now=datetime.now(UTC))))
-        now = datetime.now(UTC)
-        settled = outbox.settled(delivery, outcome, announce.read(delivery, outcome, now), jitter=0, now=now)
-        await asyncio.to_thread(self.store.settle, [settled])
-
-    async def _distribute(self, sender: Sender, subscription: Subscription) -> None:
-        version = self.store.topic(subscription.key.topic)
-        assert version is not None
-        sent = self.store.sent(version.topic, subscription.delivered)
-        outcome = await sender.send(machine.distribution(subscription, version, sent))
-        advanced = machine.distributed(subscription, version.version, outcome, jitter=0, now=datetime.now(UTC))
-        await asyncio.to_thread(self.store.settle, (), [advanced])
 
     # The publisher
 
@@ -185,7 +165,7 @@ class House:
             published_at=datetime.now(UTC),
         )
         self.store.announce(Announcement(topics=(version,)))
-        self._loop.call_soon_threadsafe(self._wake.set)
+        self.deliverer.wake()
         return body
 
     # What a subscriber does
@@ -224,7 +204,7 @@ class House:
         self.store.retry([each.id for each in self.store.deliveries() if each.state.value == "queued"], datetime.now(UTC))
         later = [each for each in self.store.subscriptions() if each.due_at > datetime.now(UTC)]
         self.store.import_subscriptions([dataclasses.replace(each, due_at=datetime.now(UTC) - timedelta(1)) for each in later])
-        self._loop.call_soon_threadsafe(self._wake.set)
+        self.deliverer.wake()
 
 
 @pytest.fixture
