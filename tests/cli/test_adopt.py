@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,39 @@ def test_while_another_builds(site: Path) -> None:
     with held:
         assert run("adopt", "old.xml").exit_code == 1
         assert run("adopt", "old.xml", "--write").exit_code == 4
+
+
+class _Old(BaseHTTPRequestHandler):
+    """A feed of two pages that moved."""
+
+    def do_GET(self) -> None:
+        link = '<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="next" href="/feed?page=2"/>'
+        tea = item(1, "Tea", "http://old.example/tea/", "Sat, 01 Feb 2025 09:30:00 +0900")
+        ink = item(2, "Ink", "http://old.example/ink/", "Sun, 02 Feb 2025 09:30:00 +0900")
+        pages = {"/feed": feed(link, tea), "/feed?page=2": feed(ink)}
+        self.send_response(200 if self.path in pages else 301)
+        self.send_header("Location", "/feed")
+        self.end_headers()
+        self.wfile.write(pages.get(self.path, "").encode())
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+def test_an_address_with_its_pages(site: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Old) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/rss"
+        refused = run("adopt", url)
+        allowed = CONFIG + "announce: {targets: {allow: [127.0.0.0/8]}}\n"
+        (site / "config.yaml").write_text(allowed, encoding="utf-8")
+        told = run("adopt", url, "--write")
+        server.shutdown()
+        thread.join()
+    # Addresses of one's own network are called only when the configuration says so.
+    assert (refused.exit_code, "loopback" in refused.output) == (4, True)
+    assert told.exit_code == 0, told.output
+    assert f"{url} (rss): 2 entries" in told.output
+    rows = (site / ".feedservice" / "ledger.jsonl").read_text(encoding="utf-8")
+    assert f'"id": "old-2", "path": "ink.md", "origin": "adopted {url}"' in rows

@@ -313,3 +313,32 @@ def test_one_short_sentence_in_common_makes_no_two_posts_one() -> None:
     assert ids(identify([other], rows, now=NOW + DAY)) == {"ink.md": INK}
     moved = post(path="moved.md", sketch=sketch("Photo of the day."))
     assert ids(identify([moved], rows, now=NOW + DAY)) == {"moved.md": TEA}
+
+
+def test_what_atom_makes_of_an_id_does_not_move_with_the_site() -> None:
+    posts = [post(guid="my post 7")]
+    rows = after(posts)
+    assert rows[0].atom == f"{SITE}/#my%20post%207"
+    (named,) = ledger.identify(
+        posts, rows, scheme="tag", namer=lambda each: each.link, site_url="https://new.example", now=NOW + DAY
+    ).named
+    assert (named.id, named.atom_id) == ("my post 7", f"{SITE}/#my%20post%207")
+
+
+def test_a_row_that_is_adopted_says_how_readers_know_the_id() -> None:
+    row = Row(id="x", path="tea.md", origin="adopted f", atom="tag:y,1:1", permalink="true", first_seen=NOW, sketch=post().sketch)
+    (named,) = identify([post()], [row]).named
+    assert (named.id, named.atom_id, named.permalink) == ("x", "tag:y,1:1", True)
+
+
+def test_a_post_that_claims_the_id_that_atom_readers_know() -> None:
+    row = Row(id="x", path="old.md", origin="adopted f", atom="tag:y,1:1", first_seen=NOW, gone=NOW)
+    (named,) = identify([post("ink", guid="tag:y,1:1")], [row]).named
+    assert (named.id, named.atom_id) == ("x", "tag:y,1:1")
+
+
+def test_no_made_id_is_the_atom_id_of_another_post() -> None:
+    made = identify([post()]).named[0].id
+    row = Row(id="x", path="old.md", origin="adopted f", atom=made, first_seen=NOW, gone=NOW)
+    (named,) = identify([post()], [row]).named
+    assert named.id == f"{made}#2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import re
 import shutil
 import sqlite3
@@ -202,7 +203,7 @@ class ReaderLibrary:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    extensions_map = {".atom": "application/atom+xml", ".rss": "application/rss+xml"}  # noqa: RUF012
+    extensions_map = {".atom": "application/atom+xml", ".rss": "application/rss+xml", ".json": "application/feed+json"}  # noqa: RUF012
 
     def log_message(self, *_: Any) -> None:
         """Print nothing."""
@@ -352,28 +353,80 @@ def odd_feed() -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0"><channel><title>Odd</title><link>https://old.example/</link><description>x</description>{"".join(items)}</channel></rss>'
 
 
+ODD_ATOM = [
+    "post-1",
+    "/2/",
+    "\n  tag:old.example,2024:three\n",
+    "四",
+    "tag:old.example,2024:five six",
+    "URN:x:6",
+    "a&b<c>#d",
+    "mailto:h@old.example",
+]
+ODD_JSON = [1, 2.5, "drei", "https://old.example/4/#x", "五 ", "tag:old.example,2024:6", "a\tb", "9007199254740993"]
+
+
+def odd_atom() -> str:
+    entries = "".join(
+        f"<entry><title>Odd {number}</title><id>{escape(each)}</id><link href='{number}/'/><updated>2024-03-{number:02}T12:{number:02}:00+09:00"
+        f"</updated><published>2024-03-{number:02}T12:{number:02}:00+09:00</published><summary>x</summary></entry>"
+        for number, each in enumerate(ODD_ATOM, 1)
+    )
+    return f"<feed xmlns='http://www.w3.org/2005/Atom'><title>Odd</title><id>x</id><updated>2024-03-09T12:00:00Z</updated>{entries}</feed>"
+
+
+def odd_json() -> str:
+    items = [
+        {"id": each, "title": f"Odd {number}", "url": f"https://old.example/{number}/", "content_text": "x"}
+        | {"date_published": f"2024-03-{number:02}T12:{number:02}:00+09:00"}
+        for number, each in enumerate(ODD_JSON, 1)
+    ]
+    return json.dumps({"version": "https://jsonfeed.org/version/1", "title": "Odd", "items": items})
+
+
+@dataclasses.dataclass(frozen=True)
+class Odd:
+    format: str
+    text: str
+    count: int
+    nameless: int = 0
+
+
+ODDS = [
+    Odd("rss", odd_feed(), len(ODD), NAMELESS),
+    Odd("atom", odd_atom(), len(ODD_ATOM)),
+    Odd("json", odd_json(), len(ODD_JSON)),
+]
+
+
 @pytest.mark.judge
-@pytest.mark.parametrize("judge", JUDGES)
-def test_odd_ids(tmp_path: Path, judge: Callable[[str, Path], Subscriber]) -> None:
+@pytest.mark.parametrize(
+    ("odd", "judge"),
+    # Of these only the library reads JSON Feed.
+    [(odd, judge) for odd in ODDS for judge in JUDGES if odd.format != "json" or judge is ReaderLibrary],
+    ids=lambda each: each.format if isinstance(each, Odd) else each.__name__,
+)
+def test_odd_ids(tmp_path: Path, judge: Callable[[str, Path], Subscriber], odd: Odd) -> None:
     site = Site(tmp_path, "hugo")
+    site.kind = dataclasses.replace(site.kind, formats=(odd.format,))
     for file in site.posts:
         file.unlink()
-    for number in range(1, len(ODD) + 1):
+    for number in range(1, odd.count + 1):
         text = f'---\ntitle: "Odd {number}"\ndate: 2024-03-{number:02}T12:{number:02}:00+09:00\n---\nText {number}.\n'
         (site.root / "site" / "content" / f"odd-{number}.md").write_text(text, encoding="utf-8")
-    site.window = len(ODD)
+    site.window = odd.count
     site.url = "https://new.example"
     site.configure()
-    (site.www / "feed.rss").write_text(odd_feed(), encoding="utf-8")
-    old = tmp_path / "old.rss"
-    shutil.copy(site.www / "feed.rss", old)
+    old = tmp_path / f"old.{odd.format}"
+    old.write_text(odd.text, encoding="utf-8")
+    shutil.copy(old, site.www / f"feed.{odd.format}")
     with serving(site.www) as served:
         (reader,) = subscribers(judge, site, served)
-        assert reader.poll() == len(ODD)
+        assert reader.poll() == odd.count
         site.adopt("--write", files=[old])
         site.build()
         # Newsboat knows an item without guid by its link and date in one, which is no other reader's id.
-        assert reader.poll() == (NAMELESS if judge is Newsboat else 0)
+        assert reader.poll() == (odd.nameless if judge is Newsboat else 0)
         for move in (Site.rename, Site.new_titles, Site.new_domain):
             move(site)
             site.build()
