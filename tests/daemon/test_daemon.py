@@ -143,6 +143,17 @@ def test_a_held_feed_is_served_as_it_was_with_its_aliases_and_pages(site: Site) 
     wait_for(lambda: len(site.titles()) == 30)
 
 
+def test_an_emptied_content_directory_needs_consent(site: Site) -> None:
+    site.start()
+    (site.content / "first.md").unlink()
+    site.logged("nothing was done: there is no post in")
+    assert site.titles() == ["First"]
+    assert site.ask("status")["last_pass"]["refusal"]
+    told = site.ask("rebuild", wait=True, emptied=True)
+    assert told["posts"]["published"] == 0
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["items"] == [])
+
+
 # Time
 
 
