@@ -58,6 +58,7 @@ _TRANSCRIPT_TYPES: Mapping[str, str] = {
     "json": "application/json",
     "html": "text/html",
 }
+_ADDRESS = re.compile(r"[^<>@\s]+@[^<>@\s]+")
 _MAIL = re.compile(r"\A(?P<name>[^<>]*?)\s*<\s*(?P<mail>[^<>\s]+@[^<>\s]+)\s*>\s*\Z")
 TEXT = ("text", "write it on one line, in quotes if it begins with [ or {")
 DURATION = ("duration", "write seconds, 62:05, 1:02:05 or PT1H2M5S")
@@ -130,10 +131,11 @@ def divided(text: str) -> list[str]:
     return re.split(r"[;；]", text) if re.search(r"[;；]", text) else re.split(r"[,、，]", text)
 
 
-def people(fields: Iterable[Field], *, split: str | None, note: Note) -> tuple[Person, ...]:
+def people(fields: Iterable[Field], *, base: str, split: str | None, note: Note) -> tuple[Person, ...]:
     """Return authors from ``name``, ``name <mail>``, a mapping with ``name``, ``email``, ``url``, or a list of these.
 
-    ``split`` is the key whose one string may hold several of them, as ``divided`` finds.
+    A path as ``url`` is one below ``base``; what is no address (RFC 4287 §3.2.2 wants an IRI) is left out. ``split`` is the key
+    whose one string may hold several of them, as ``divided`` finds.
     """
     found: dict[str, Person] = {}
     for field in fields:
@@ -141,7 +143,7 @@ def people(fields: Iterable[Field], *, split: str | None, note: Note) -> tuple[P
             person = None
             if isinstance(item, dict):
                 name, email, url = (part(item, "author", one) for one in ("name", "email", "url"))
-                person = Person(name=name, email=email, url=url) if name else None
+                person = Person(name=name, email=_mail(field, email, note), url=_page(field, url, base, note)) if name else None
             elif (text := scalar(item)) is not None:
                 for typed in divided(text) if field.key.lower() == split else [text]:
                     match = _MAIL.match(typed)
@@ -159,6 +161,23 @@ def people(fields: Iterable[Field], *, split: str | None, note: Note) -> tuple[P
             else:
                 found.setdefault(person.name, person)
     return tuple(found.values())
+
+
+def _mail(field: Field, typed: str | None, note: Note) -> str | None:
+    if typed is None or _ADDRESS.fullmatch(typed):
+        return typed
+    unreadable(field.key, typed, ("e-mail address", "write it as name@example.org"), note)
+    return None
+
+
+def _page(field: Field, typed: str | None, base: str, note: Note) -> str | None:
+    if typed is None:
+        return None
+    # A number or a word is a path to nobody's page.
+    url = _http(absolute(base, typed)) if "/" in typed else None
+    if url is None:
+        unreadable(field.key, typed, ("web address", "write it as https://example.org/about/, or as a path"), note)
+    return url
 
 
 def image(field: Field | None, *, base: str, note: Note) -> Image | None:

@@ -346,7 +346,8 @@ class _Reader:
 
     def authors(self) -> tuple[Person, ...]:
         both = [field for meaning in ("authors", "author") if (field := self.fields.get(meaning)) is not None]
-        people = fields.people(both, split="authors" if self.context.dialect == "pelican" else None, note=self.note)
+        split = "authors" if self.context.dialect == "pelican" else None
+        people = fields.people(both, base=self.context.site.url, split=split, note=self.note)
         return tuple(dataclasses.replace(person, name=self.clean(person.name, "author")) for person in people)
 
     def language(self) -> str | None:

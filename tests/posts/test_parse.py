@@ -178,11 +178,22 @@ def test_tags_of_zola_and_jekyll() -> None:
         ("author: Bob <bob@example.org>", (Person(name="Bob", email="bob@example.org"),)),
         ("authors: [A, B]", (Person(name="A"), Person(name="B"))),
         ("author: {name: C, email: c@e.org, url: https://c.org}", (Person(name="C", email="c@e.org", url="https://c.org"),)),
+        ("author: {name: C, url: /about/}", (Person(name="C", url="https://example.org/about/"),)),
+        ("author: {name: C, url: 0}", (Person(name="C"),)),
+        ("author: {name: C, url: about}", (Person(name="C"),)),
+        ("author: {name: C, url: 'javascript:alert(1)//x'}", (Person(name="C"),)),
+        ("author: {name: C, email: nobody}", (Person(name="C"),)),
         ("author: Doe, John", (Person(name="Doe, John"),)),
     ],
 )
 def test_authors(front: str, expected: tuple[Person, ...]) -> None:
     assert post(front).authors == expected
+
+
+@pytest.mark.parametrize("given", ["url: about", "url: 0", "email: nobody", "email: a@b@c"])
+def test_an_address_of_an_author_that_is_none_is_reported(given: str) -> None:
+    found = read(f"---\ntitle: T\ndate: 2025-01-01\nauthor: {{name: C, {given}}}\n---\nText.\n")
+    assert rules(found) == ["value.unreadable"]
 
 
 def test_author_without_name_is_reported() -> None:
