@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
 from feedservice.config import Loaded
+from feedservice.service.announcing import Announcer, Revision
 from feedservice.service.engine import Engine
-from feedservice.store.sql import open_store
+from feedservice.service.remember import Replaced
+from feedservice.service.roster import Roster
+from feedservice.store.sql import SqlStore, open_store
 
 STORE = "store.sqlite"
 """File of the state directory."""
 
 
 def engine_of(loaded: Loaded) -> Engine:
-    """Return what builds a site; whoever uses it is ``alone.only_one``, and closes it."""
+    """Return what builds a site and plans what is announced; whoever uses it is ``alone.only_one``, and closes it."""
     root, config = loaded.root, loaded.config
-    return Engine(root / config.state, lambda folder: open_store(folder / STORE), out=root / config.output)
+    out = root / config.output
+
+    def announce(replaced: Sequence[Replaced], roster: Roster, now: datetime) -> Mapping[str, Any]:
+        revisions = [Revision(before=each.before, after=each.after) for each in replaced]
+        planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now)
+        return {} if planned is None else {"announcement": planned}
+
+    engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce)
+    return engine
+
+
+def store_of(engine: Engine) -> SqlStore:
+    """Return the store of an engine as what ``engine_of`` has made it."""
+    store = engine.store
+    assert isinstance(store, SqlStore)
+    return store

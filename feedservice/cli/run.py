@@ -17,7 +17,7 @@ import click
 import uvloop
 
 from feedservice.cli.alone import only_one
-from feedservice.cli.engine import engine_of
+from feedservice.cli.engine import engine_of, store_of
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
 from feedservice.cli.secrets import keys
@@ -33,7 +33,6 @@ from feedservice.service.daemon import Daemon, Errand, Work
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
-from feedservice.store.sql import SqlStore
 from feedservice.web.admin import OPERATIONS, Admin
 
 _DAY = 86_400.0
@@ -89,12 +88,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     engine = engine_of(loaded)
     front = Front(loaded, place)
 
-    def outbox() -> SqlStore:
-        store = engine.store
-        assert isinstance(store, SqlStore)
-        return store
-
-    voice = Voice(loaded, outbox, front)
+    voice = Voice(loaded, lambda: store_of(engine), front)
 
     def make(at: Loaded, wanted: Wanted, now: datetime) -> Report:
         report = engine.build(at, now=now, paths=wanted.paths, full=wanted.full, emptied=wanted.emptied)

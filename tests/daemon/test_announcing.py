@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
 
-from feedservice.service.subscriber import Subscriber, post_form
-from tests.daemon.conftest import CONFIG, PATIENCE, Site, wait_for
+from feedservice.push import signing
+from feedservice.service.subscriber import Said, Subscriber, always, post_form
+from tests.daemon.conftest import CONFIG, PATIENCE, Site, post, wait_for
 
 TOPIC = "https://example.org/feeds/all.atom"
 NOW = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -41,6 +44,59 @@ announce:
 def subscribe(site: Site, callback: str, **more: str) -> int:
     fields = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": callback, **{f"hub.{k}": v for k, v in more.items()}}
     return post_form(site.url + "/hub", list(fields.items())).status
+
+
+def test_what_is_saved_is_told(site: Site, subscriber: Subscriber) -> None:
+    configure(site, subscriber.callback("/hook", always(204)))
+    site.start()
+    assert subscribe(site, subscriber.callback("/a?k=1"), secret="s3cr3t") == 202
+    assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+    assert b'rel="hub"' in site.get("/feeds/all.atom")[1]
+    assert b"<cloud " in site.get("/feeds/all.rss")[1]
+
+    site.write("second.md", post("Second", NOW))
+    (told,) = subscriber.wait("/a", method="POST", patience=PATIENCE)
+    assert re.findall(rb'<title type="text">(First|Second)</title>', told.body) == [b"Second"]
+    assert signing.is_hub_signature(told.field("x-hub-signature") or "", b"s3cr3t", told.body)
+    assert told.field("link") == f'<https://example.org/hub>; rel="hub", <{TOPIC}>; rel="self"'
+    (hook,) = subscriber.wait("/hook", patience=PATIENCE)
+    assert (json.loads(hook.body)["type"], json.loads(hook.body)["data"]["title"]) == ("post.published", "Second")
+    # The first pass was the baseline: nobody was told of the first post.
+    assert b"First" not in hook.body
+
+    site.write("second.md", post("Second, better", NOW))
+    edited = subscriber.wait("/hook", count=2, patience=PATIENCE)[1]
+    assert json.loads(edited.body)["type"] == "post.updated"
+    (site.content / "second.md").unlink()
+    removed = subscriber.wait("/hook", count=3, patience=PATIENCE)[2]
+    assert json.loads(removed.body)["type"] == "post.removed"
+    assert site.stop() == 0
+
+
+def test_what_was_not_told_before_the_end_is_told_after_the_next_start(site: Site, subscriber: Subscriber) -> None:
+    answers = iter([Said(status=503)])
+    configure(site, subscriber.callback("/hook", lambda _: next(answers, None) or Said(status=204)))
+    site.start()
+    site.write("second.md", post("Second", NOW))
+    first = subscriber.wait("/hook", patience=PATIENCE)[0]
+    site.stop()
+    site.start()
+    assert site.ask("deliver") == {"asked": True}
+    second = subscriber.wait("/hook", count=2, patience=PATIENCE)[1]
+    assert (first.field("webhook-id"), first.body) == (second.field("webhook-id"), second.body)
+    assert len(subscriber.at("/hook")) == 2
+
+
+def test_a_subscription_outlives_the_service(site: Site, subscriber: Subscriber) -> None:
+    configure(site)
+    site.start()
+    subscribe(site, subscriber.callback("/a"))
+    subscriber.wait("/a", method="GET", patience=PATIENCE)
+    wait_for(lambda: site.ask("deliver"))
+    site.stop()
+    site.write("second.md", post("Second", NOW))
+    site.start()
+    assert subscriber.wait("/a", method="POST", patience=PATIENCE)
 
 
 def test_strangers_learn_nothing_and_private_addresses_are_not_called(site: Site, subscriber: Subscriber) -> None:
