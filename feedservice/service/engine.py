@@ -11,13 +11,14 @@ in memory is thrown away and the store is asked again: it has what was published
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
 from feedservice.config import Loaded
-from feedservice.model import Problem
+from feedservice.model import Problem, Severity
 from feedservice.service import collect, history, keys, ledgerfile, publish, render
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
@@ -28,7 +29,7 @@ from feedservice.service.publish import Pass, silent
 from feedservice.service.remember import Announce
 from feedservice.service.report import Report
 from feedservice.service.workers import Workers
-from feedservice.store import Store
+from feedservice.store import Store, StoreError
 
 Opener = Callable[[Path], Store]
 """Opens the store of a state directory. Raises ``StoreError``."""
@@ -42,12 +43,19 @@ class Engine:
     One thread at a time calls ``build``. Whoever builds holds the lock of the state directory (``service.lock``).
     """
 
-    def __init__(self, state: Path, opener: Opener, *, out: Path, announce: Announce | None = None) -> None:
-        """``state`` is the state directory, ``out`` the output directory; the store is opened by the first pass."""
+    def __init__(
+        self, state: Path, opener: Opener, *, out: Path, announce: Announce | None = None, file: str = "store.sqlite"
+    ) -> None:
+        """Keep everything; the store is opened by the first pass.
+
+        ``state`` is the state directory, ``out`` the output directory. ``file`` is how the names of the store's files in the
+        state directory begin: when they are damaged they are put aside.
+        """
         self.state = state
         self.out = out
         self._opener = opener
         self._announce = announce
+        self._file = file
         self._store: Store | None = None
         self._memory: Memory | None = None
         self._problems: list[Problem] = []
@@ -116,13 +124,38 @@ class Engine:
         config = loaded.config
         context = collect.context_hash(collect.context_of(loaded))
         settings = keys.settings(config, context)
-        names = Names(Ledger(ledgerfile.place(loaded)))
-        memory = memories.load(self.store, names, context=context, settings=settings, config=config)
+
+        def recall() -> Memory:
+            names = Names(Ledger(ledgerfile.place(loaded)))
+            return memories.load(self.store, names, context=context, settings=settings, config=config)
+
+        rebuilt: list[Problem] = []
+        try:
+            memory = recall()
+        except (StoreError, ValueError) as error:
+            if isinstance(error, StoreError) and not error.damaged:
+                raise
+            rebuilt = [self._put_aside(error)]
+            memory = recall()
         exported = publish.exported(loaded, memory.facts.get(history.FACT))
         memory.served = exported.served
-        self._problems = list(exported.scan_problems)
+        self._problems = [*rebuilt, *exported.scan_problems]
         memory.first_seen = exported.first_seen | memory.first_seen
         memory.histories = exported.histories
         inputs = memory.facts.get(history.INPUTS_FACT)
         memory.inputs = json.loads(inputs) if inputs is not None else exported.inputs
         return memory
+
+    def _put_aside(self, error: Exception) -> Problem:
+        """Give the files of a damaged store other names, so that the next one is new; return what is to be said."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        moved: list[str] = []
+        for file in sorted(self.state.glob(f"{self._file}*")):
+            if ".damaged" not in file.name:
+                free = (file.with_name(f"{file.name}.damaged{number}") for number in itertools.count(1))
+                moved.append(file.rename(next(place for place in free if not place.exists())).name)
+        message = f"{error}; what it knew of posts and files is made anew, ids come from the ledger"
+        hint = f"what only the store knew (subscribers, deliveries, past versions) may be saved from {', '.join(moved)}"
+        return Problem(rule="store.rebuilt", severity=Severity.ERROR, message=message, hint=hint, path=str(self.state))

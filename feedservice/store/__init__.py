@@ -36,9 +36,13 @@ Stream = Generator[Row, None, None]
 class StoreError(FeedserviceError):
     """The store cannot be opened, read or written; ``hint`` says what to do. What was remembered before is unchanged."""
 
-    def __init__(self, message: str, hint: str, *, path: str) -> None:
-        """Keep the hint and the place (path of the database file, or URL without password) beside the message."""
+    def __init__(self, message: str, hint: str, *, path: str, damaged: bool = False) -> None:
+        """Keep the hint and the place (path of the database file, or URL without password) beside the message.
+
+        ``damaged``: it is no use to try again, the file itself is not what was written.
+        """
         self.hint = hint
+        self.damaged = damaged
         self.path = path
         super().__init__(message)
 

@@ -72,4 +72,6 @@ class Database:
         except sa.exc.DatabaseError as error:
             if not dialects.is_failure(error):
                 raise
-            raise StoreError(f"{self._name}: {error.orig}", dialects.hint(error.orig), path=self._name) from error
+            advice = dialects.hint(error.orig)
+            damaged = advice == dialects.DAMAGED
+            raise StoreError(f"{self._name}: {error.orig}", advice, path=self._name, damaged=damaged) from error

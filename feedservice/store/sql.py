@@ -93,7 +93,7 @@ def _make_file(path: Path) -> None:
         raise StoreError(f"{path}: {error.strerror}", hint, path=str(path)) from error
     # SQLite itself takes a file of a few bytes for an empty one, and writes over it.
     if 0 < size < _SMALLEST:
-        raise StoreError(f"{path}: file is not a database", dialects.DAMAGED, path=str(path))
+        raise StoreError(f"{path}: file is not a database", dialects.DAMAGED, path=str(path), damaged=True)
 
 
 class SqlStore(SqlOutbox):
