@@ -19,13 +19,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 from feedservice.feeds import resemblance
 from feedservice.feeds.foreign import OldEntry
 from feedservice.feeds.identity import Named
 from feedservice.model import Post
 
+_FORMER = ("aliases", "alias", "redirectfrom")
+"""Front-matter keys, folded."""
 _DAY = timedelta(hours=36)
 """Between two dates of one post, when one of the programs took a time of day to be in another zone, or left it out."""
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|xhtml|php|aspx?)$", re.IGNORECASE)
@@ -293,8 +295,21 @@ class _Row:
 
 
 def _links(named: Named) -> Iterable[str]:
-    """Return the addresses of a post: its page, its original, and the id when that is one (``/?p=12``)."""
-    return filter(None, (named.post.link, named.post.canonical, named.post.guid, named.id))
+    """Return the addresses of a post: its page, those it had before, its original, and the id when that is one (``/?p=12``)."""
+    post = named.post
+    return filter(None, (post.link, post.canonical, post.guid, named.id, *_former(post)))
+
+
+def _former(post: Post) -> Iterable[str]:
+    """Yield the addresses that redirect to a post, as generators and their plugins have them in the front matter."""
+    for key in _FORMER:
+        said = post.metadata.get(key)
+        for each in said if isinstance(said, list) else [said]:
+            if isinstance(each, str) and each.strip():
+                try:
+                    yield urljoin(post.link, each.strip())
+                except ValueError:
+                    continue
 
 
 def _addresses(entry: OldEntry) -> Iterable[str]:

@@ -77,8 +77,13 @@ def digest(data: bytes) -> str:
 
 
 def kept_keys(rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the folded front-matter keys that rules ask for, and ``announce``, which decides who is told of a post."""
-    return frozenset({"announce", *(fold_key(key) for rule in rules for key in rule)})
+    """Return the folded front-matter keys that are kept of every post.
+
+    Those that rules ask for; ``announce``, which decides who is told of a post; and its former addresses, which are ``aliases``
+    in Hugo and Zola, ``alias`` in Hexo, ``redirect_from`` with jekyll-redirect-from.
+    """
+    asked = (fold_key(key) for rule in rules for key in rule)
+    return frozenset({"announce", "alias", "aliases", "redirectfrom", *asked})
 
 
 def parse(source: Source, context: Context) -> Parsed:

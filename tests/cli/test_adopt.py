@@ -96,6 +96,13 @@ def test_a_doubt_is_settled_in_the_post(site: Path) -> None:
     assert "  soup.md: old-3, in Atom https://new.example/#old-3" in result.output
 
 
+def test_a_former_address_in_the_post_is_its_address(site: Path) -> None:
+    post = site / "content" / "later.md"
+    post.write_text(post.read_text(encoding="utf-8").replace("---\n", "---\nredirect_from: [/gone/]\n", 1), encoding="utf-8")
+    told = json.loads(run("adopt", "old.xml", "--json").stdout)
+    assert [(each["path"], each["id"]) for each in told["matched"]][1] == ("later.md", "old-4")
+
+
 def test_what_was_built_before_needs_replace(site: Path) -> None:
     assert run("build").exit_code == 0
     kept = run("adopt", "old.xml", "--write")
