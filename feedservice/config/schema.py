@@ -260,6 +260,8 @@ class Feeds(Section):
     """Entries in a feed."""
     content: Literal["full", "summary"] = "full"
     """Full text or summaries."""
+    notices: bool = False
+    """A withdrawn entry leaves an item that says so in RSS, for 30 days. Atom always says it, in its own way (RFC 6721)."""
     late: Duration = "7d"
     """How long a post is shown that came so late, or with so many others, that the window had no room for it."""
     max_bytes: Size = 2 * 1024**2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from feedservice.config.schema import Config
-from feedservice.feeds.identity import Named
+from feedservice.feeds.identity import Named, iri
+from feedservice.feeds.ledger import Row
 from feedservice.feeds.specs import Plan, feeds_base
 from feedservice.model import Category, Entry, FeedSpec, Person, Profile
 from feedservice.taxonomy import identity
@@ -45,6 +47,24 @@ def entry(named: Named, *, html: str, summary: str, config: Config, plan: Plan) 
         image=post.image,
         enclosures=post.enclosures,
         episode=post.episode,
+    )
+
+
+def tombstone(row: Row, when: datetime, config: Config) -> Entry:
+    """Return an entry that was taken back, as far as readers need to know it; ``updated`` is when."""
+    atom = row.atom or iri(row.id, config.site.url)
+    return Entry(
+        id=row.id,
+        atom_id=atom if atom != row.id else "",
+        id_is_permalink=row.permalink == "true" if row.permalink else row.id == row.link,
+        url=row.link,
+        title=row.title,
+        html="",
+        summary="",
+        published=row.published or when,
+        updated=when,
+        zone=config.site.timezone,
+        language=config.site.language,
     )
 
 

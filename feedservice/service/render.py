@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feedservice.config.schema import Config
 from feedservice.feeds import archives, assemble, entries, freshness, lint
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.identity import Named
+from feedservice.feeds.ledger import Row
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Document, Entry, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
 from feedservice.service import workers
@@ -24,6 +25,10 @@ from feedservice.service.workers import Order, Rendered, ToRender, Workers
 
 PREVIEWED = 20
 """Entries that the page of a feed shows in full: people look at the newest."""
+
+_TOLD = timedelta(days=30)
+"""How long a feed says that an entry was taken back: readers that poll once a month hear of it."""
+_MOST_TOLD = 50
 
 Linked = tuple[tuple[str, str | None], ...]
 
@@ -49,6 +54,8 @@ class Wanted:
     """How it was made last."""
     spans: Spans | None = None
     """Entries that can be used again."""
+    withdrawn: Sequence[Entry] = ()
+    """What readers had and is out no more, the newest first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +148,7 @@ def make(
         parts = {name: list(_parts(usable, name, ready, profiles[feed.spec.key])) for name in formats}
         texts = list(_texts(usable, ready, settings, collected)) if settings.pages else []
         noted, linked = _notes(feed, ready)
+        usable = dataclasses.replace(usable, withdrawn=withdrawn(collected, feed.spec.key))
         document = _feed(
             usable, collected.members(feed.spec.key), parts, texts=texts, config=config, oldest=oldest, settings=settings
         )
@@ -298,8 +306,10 @@ def _head(
 ) -> tuple[FeedHead, Membership | None]:
     """Return the head of a subscription document, and the feed's archives with what this pass seals."""
     head = assemble.head(feed.spec, window, config, epoch=oldest)
+    newest = max([head.updated, *(each.updated for each in feed.withdrawn)])
+    head = dataclasses.replace(head, withdrawn=tuple(feed.withdrawn), notices=config.feeds.notices)
     updated = freshness.updated(
-        head.updated,
+        newest,
         before=feed.before.updated if feed.before is not None else None,
         taken_back=feed.before is not None and _taken_back(feed.before.ids, window, members),
         now=settings.now,
@@ -314,6 +324,30 @@ def _head(
     # Without archives nothing can be said of a feed that has more than it shows.
     whole = len(window) == len(members)
     return (archives.subscription_head(head, Membership(), base=base) if whole else head), None
+
+
+def withdrawn(collected: Collected, key: str) -> tuple[Entry, ...]:
+    """Return the entries that readers of a feed had, and that are out no more: they are told so for a while (RFC 6721)."""
+    served = collected.served.get(key)
+    if served is None:
+        return ()
+    roster, rows = collected.roster, collected.identified.rows
+    gone: dict[str, Row] = {}
+    for name in dict.fromkeys([*(each.id for each in served.entries), *served.withdrawn]):
+        row = rows.get(name)
+        here = roster.everyone.get(row.path) if row is not None else None
+        if row is not None and (here is None or here.id != name or row.path in roster.held):
+            gone[name] = row
+    if gone:
+        # Those that only moved are out under another path.
+        for each in roster.out:
+            gone.pop(each.id, None)
+    found = [
+        entries.tombstone(row, when, collected.config)
+        for row in gone.values()
+        if collected.now - (when := (row.withdrawn or collected.now).replace(microsecond=0)) < _TOLD
+    ]
+    return tuple(sorted(found, key=lambda each: (each.updated, each.id), reverse=True)[:_MOST_TOLD])
 
 
 def _taken_back(before: Sequence[str], window: Sequence[Named], members: Sequence[Named]) -> bool:
