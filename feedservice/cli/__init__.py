@@ -26,6 +26,7 @@ VERBS = {
     "render": ("feedservice.cli.build", "Print one feed as it would be now."),
     "diff": ("feedservice.cli.difference", "Show what subscribers would see if the feeds went out now."),
     "explain": ("feedservice.cli.explain", "Say why a post is in a feed, or is not."),
+    "log": ("feedservice.cli.log", "Show what happened to feeds and posts."),
     "release": ("feedservice.cli.guard", "Let held feeds go out."),
     "reject": ("feedservice.cli.guard", "Leave out what held feeds would show as new."),
     "run": ("feedservice.cli.run", "Publish and serve, and keep it so."),

@@ -27,5 +27,7 @@ class Guard(Section):
     """Largest share of a feed's entries that may vanish at once. All of them never may."""
     updated: float = Field(default=0.5, ge=0, le=1)
     """Largest share of a feed's entries that may say at once that they have changed; as many as `new` always may."""
+    history: Duration = "400d"
+    """How long it is remembered what happened to feeds and posts (`feedservice log`)."""
     moved: float = Field(default=0.5, ge=0, le=1)
     """Largest share of a feed's entries that may stand in another order."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.feeds import archives, difference, guard
 from feedservice.feeds.archives import Membership
-from feedservice.feeds.difference import Served, Shown
+from feedservice.feeds.difference import Difference, Served, Shown
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.guard import Known, Verdict
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem
-from feedservice.service import guarding
+from feedservice.service import chronicle, guarding
 from feedservice.service.collect import Collected
 from feedservice.service.guarding import Decisions, Held
 from feedservice.service.output import Output
@@ -42,6 +42,8 @@ class Gate:
         self.held: dict[str, Held] = {}
         self.verdicts: list[Verdict] = []
         """Of the feeds that are held."""
+        self.told: list[Difference] = []
+        """What readers see of the feeds that go out, where they see anything."""
         self._passed: dict[str, Served] = {}
         self._made: set[str] = set()
 
@@ -61,6 +63,8 @@ class Gate:
             self.verdicts.append(verdict)
             return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since)
         self._passed[key] = _served(made, collected, before, verdict, self.now)
+        if not verdict.difference.nothing:
+            self.told.append(verdict.difference)
         return None
 
     def count(self, key: str) -> int:
@@ -73,14 +77,21 @@ class Gate:
         waiting = {each.id for one in told for each in one.new} | {pair[1].id for one in told for pair in one.updated}
         return frozenset(waiting.difference(each.id for served in self._passed.values() for each in served.entries))
 
-    def remember(self) -> tuple[dict[str, Served], Decisions]:
-        """Write what readers have from now on, and what is held; return both. Raises ``OSError``."""
+    def remember(self, keep: timedelta) -> tuple[dict[str, Served], Decisions]:
+        """Write what readers have from now on, what is held, and what happened; return the first two. Raises ``OSError``.
+
+        ``keep``: how long it is remembered what happened.
+        """
         for key, each in self._passed.items():
             if each != self.served.get(key):
                 guarding.remember(self.state, each)
         held = {key: each for key, each in self.decisions.held.items() if key not in self._made} | self.held
         released = {key: each for key, each in self.decisions.released.items() if key not in self._passed}
         decided = dataclasses.replace(self.decisions, held=held, released=released)
+        known = {each.key for each in self.decisions.held.values()}
+        now_held = [each for each in self.held.values() if each.key not in known]
+        let_go = [feed for feed in self.decisions.released if feed in self._passed]
+        chronicle.write(self.state, chronicle.events(self.now, self.told, now_held, let_go), keep=keep)
         if decided != self.decisions:
             guarding.decide(self.state, decided)
         return {**self.served, **self._passed}, decided

@@ -16,11 +16,12 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from feedservice import dates
 from feedservice.config import Loaded
+from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
 from feedservice.feeds import archives
 from feedservice.feeds.archives import Membership
@@ -149,7 +150,7 @@ class Pass:
                     if histories is not None and store is None:
                         history.remember_inputs(state, memory.inputs)
                     self._keep_sources(collected, memory, making, state)
-                    memory.served, decided = gate.remember()
+                    memory.served, decided = gate.remember(timedelta(seconds=seconds(config.guard.history)))
                     memory.decisions = keys.decisions(decided)
             except OSError as error:
                 message = f"cannot write {error.filename or self.out}: {error.strerror}"
