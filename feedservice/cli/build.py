@@ -21,6 +21,7 @@ from feedservice.service.report import Report
 
 _HELD = {
     Reason.FUTURE: ("scheduled", "scheduled"),
+    Reason.HOLD_BACK: ("held back", "held back"),
     Reason.DRAFT: ("draft", "drafts"),
     Reason.EXPIRED: ("expired", "expired"),
     Reason.EXCLUDED: ("excluded", "excluded"),

@@ -228,6 +228,8 @@ class Podcast(Section):
 class CategoryFeed(Presentation):
     """Settings of one category."""
 
+    hold_back: Duration | None = None
+    """How long a new post of the category is held back, over `feeds.hold_back`; of several categories the longest counts."""
     slug: FeedKey | None = None
     """Key of the category's feed; default: made from its name."""
     aka: list[str] = Field(default_factory=list)
@@ -260,6 +262,8 @@ class Feeds(Section):
     """Entries in a feed."""
     content: Literal["full", "summary"] = "full"
     """Full text or summaries."""
+    hold_back: Duration = "0s"
+    """How long a post is held back after it was first seen: time to think better of it. What a site begins with is not."""
     notices: bool = False
     """A withdrawn entry leaves an item that says so in RSS, for 30 days. Atom always says it, in its own way (RFC 6721)."""
     late: Duration = "7d"

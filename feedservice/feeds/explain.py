@@ -49,21 +49,22 @@ class Place:
 
 def absence(post: Named, config: Config, now: datetime) -> str | None:
     """Return why a post is in no feed at all at ``now``, or None when it is out."""
-    match selection.verdict(post.post, config, now):
-        case None:
-            return None
-        case Reason.DRAFT:
-            return "it is a draft"
-        case Reason.NO_FEED:
-            return "its front matter says `feed: false`"
-        case Reason.FUTURE:
-            return f"its time has not come: {moment(post.post.published, post.post.zone)}"
-        case Reason.EXPIRED:
-            expires = post.post.expires
-            return f"it has expired: {moment(expires, post.post.zone)}" if expires is not None else "it has expired"
-        case Reason.EXCLUDED:
-            rule = next(rule for rule in config.content.exclude if selection.matches(rule, post.post, config))
-            return f"a rule of content.exclude matches it: {_rule(rule)}"
+    reason = selection.verdict(post.post, config, now, post.appeared)
+    return None if reason is None else _absence(reason, post, config, now)
+
+
+def _absence(reason: Reason, post: Named, config: Config, now: datetime) -> str:
+    zone = post.post.zone
+    waits = (post.appeared or now) + selection.hold_back(post.post, config)
+    rule = next((rule for rule in config.content.exclude if selection.matches(rule, post.post, config)), {})
+    return {
+        Reason.DRAFT: "it is a draft",
+        Reason.NO_FEED: "its front matter says `feed: false`",
+        Reason.FUTURE: f"its time has not come: {moment(post.post.published, zone)}",
+        Reason.HOLD_BACK: f"it is new, and held back until {moment(waits, zone)}",
+        Reason.EXPIRED: f"it has expired: {moment(post.post.expires or now, zone)}",
+        Reason.EXCLUDED: f"a rule of content.exclude matches it: {_rule(rule)}",
+    }[reason]
 
 
 def moment(instant: datetime, zone: str) -> str:

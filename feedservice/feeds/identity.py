@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from urllib.parse import quote, unquote, urlsplit
 
 from feedservice import dates
@@ -27,6 +28,8 @@ class Named:
     id: str
     atom_id: str
     """The id as Atom needs it: an IRI. The same as ``id`` unless the author wrote something that is none."""
+    appeared: datetime | None = None
+    """When the post was first seen, as long as it was never out; None for what the site began with."""
     permalink: bool | None = None
     """The ``isPermaLink`` that readers know the id with; None: true when the id is the link."""
 

@@ -99,7 +99,12 @@ def identify(
     work.by_path()
     work.by_resemblance()
     work.first_sights(scheme, namer, site_url)
-    named = tuple(_named(post, work.assigned[post.path], site_url, now) for post in work.posts if post.path in work.assigned)
+    beginning = not work.rows
+    named = tuple(
+        _named(post, work.assigned[post.path], site_url, now, beginning=beginning)
+        for post in work.posts
+        if post.path in work.assigned
+    )
     return Identified(
         named=named,
         rows={row.id: row for row in work.assigned.values()},
@@ -204,7 +209,7 @@ def _unseen(row: Row, *, now: datetime, broken: bool) -> Row:
     return dataclasses.replace(row, gone=row.gone or now, broken=None, withdrawn=withdrawn)
 
 
-def _named(post: Post, row: Row, site_url: str, now: datetime) -> Named:
+def _named(post: Post, row: Row, site_url: str, now: datetime, *, beginning: bool = False) -> Named:
     """Return a post with its id, and with the dates that readers know."""
     if row.published is not None and (row.published != post.published or row.updated != post.updated):
         # A date that was moved on is a change; one that lies ahead is none yet.
@@ -212,7 +217,8 @@ def _named(post: Post, row: Row, site_url: str, now: datetime) -> Named:
         changes = [each for each in (post.updated, moved, row.updated) if each is not None and each >= row.published]
         post = dataclasses.replace(post, published=row.published, updated=max(changes, default=None))
     permalink = row.permalink == "true" if row.permalink else None
-    return Named(post=post, id=row.id, atom_id=row.atom or iri(row.id, site_url), permalink=permalink)
+    appeared = row.first_seen if row.out is None and not beginning else None
+    return Named(post=post, id=row.id, appeared=appeared, atom_id=row.atom or iri(row.id, site_url), permalink=permalink)
 
 
 class _Matching:

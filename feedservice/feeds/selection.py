@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from feedservice import globs
 from feedservice.config.schema import Config, QueryFeed, Rule, Scalar
+from feedservice.config.sections import seconds
 from feedservice.feeds.difference import Served
 from feedservice.feeds.identity import Named
 from feedservice.model import FeedKind, FeedSpec, Post
@@ -24,6 +25,7 @@ class Reason(enum.StrEnum):
 
     DRAFT = "draft"
     FUTURE = "future"
+    HOLD_BACK = "held back"
     EXPIRED = "expired"
     EXCLUDED = "excluded"
     NO_FEED = "feed: false"
@@ -40,8 +42,8 @@ class Live:
     """When the next post appears or expires by itself, UTC."""
 
 
-def verdict(post: Post, config: Config, now: datetime) -> Reason | None:
-    """Return why a post is in no feed at ``now``, or None when it is out."""
+def verdict(post: Post, config: Config, now: datetime, appeared: datetime | None = None) -> Reason | None:
+    """Return why a post is in no feed at ``now``, or None when it is out; ``appeared`` is ``Named.appeared``."""
     if post.draft and not config.content.drafts:
         return Reason.DRAFT
     if post.feeds == ():
@@ -52,7 +54,17 @@ def verdict(post: Post, config: Config, now: datetime) -> Reason | None:
         return Reason.EXPIRED
     if post.published > now and not config.content.future:
         return Reason.FUTURE
-    return None
+    waits = appeared is not None and appeared + hold_back(post, config) > now
+    return Reason.HOLD_BACK if waits else None
+
+
+def hold_back(post: Post, config: Config) -> timedelta:
+    """Return how long a post is held back after it was first seen."""
+    if config.feeds.hold_back == "0s" and not any(each and each.hold_back for each in config.feeds.categories.values()):
+        return timedelta(0)
+    delays = {identity(label): each.hold_back for label, each in config.feeds.categories.items() if each and each.hold_back}
+    own = [delays[key] for key in category_keys(post, category_aliases(config)) if key in delays]
+    return timedelta(seconds=max(map(seconds, own or [config.feeds.hold_back])))
 
 
 def live(named: Iterable[Named], config: Config, now: datetime) -> Live:
@@ -61,12 +73,14 @@ def live(named: Iterable[Named], config: Config, now: datetime) -> Live:
     held: dict[str, Reason] = {}
     due: datetime | None = None
     for each in named:
-        reason = verdict(each.post, config, now)
+        reason = verdict(each.post, config, now, each.appeared)
         if reason is None:
             out.append(each)
         else:
             held[each.post.path] = reason
         moment = each.post.published if reason is Reason.FUTURE else each.post.expires if reason is None else None
+        if reason is Reason.HOLD_BACK and each.appeared is not None:
+            moment = each.appeared + hold_back(each.post, config)
         if moment is not None and (due is None or moment < due):
             due = moment
     out.sort(key=lambda each: each.id)

@@ -1,4 +1,4 @@
-"""What happened to feeds and posts, pass by pass: one line of JSON for each thing, in ``history.jsonl`` of the state directory.
+"""What happened to feeds and posts, pass by pass: one line of JSON for each thing, in ``chronicle.jsonl`` of the state directory.
 
 It is for people who ask what their readers saw, and when. Nothing is decided by it: a line that cannot be read is passed over,
 and losing the file costs nothing but the answer.
@@ -17,7 +17,7 @@ from feedservice.feeds.difference import Difference, Shown
 from feedservice.service import files
 from feedservice.service.guarding import Held
 
-FILE = "history.jsonl"
+FILE = "chronicle.jsonl"
 _LARGE = 1_000_000
 """Bytes from which on what is too old is taken out, at most once for as many again."""
 _MANY = 200

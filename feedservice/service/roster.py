@@ -152,18 +152,19 @@ class Roster:
     def _judge(self, named: Named, now: datetime) -> None:
         """Put a post among those that are out (at the end), or those that are held."""
         post = named.post
-        reason = self._verdict(post, now)
+        reason = self._verdict(named, now)
         if reason is None:
             self.out.append(named)
         else:
             self.held[post.path] = reason
-        if reason is Reason.FUTURE or (reason is None and post.expires is not None):
+        if reason in {Reason.FUTURE, Reason.HOLD_BACK} or (reason is None and post.expires is not None):
             self._timed[post.path] = named
 
-    def _verdict(self, post: Post, now: datetime) -> Reason | None:
+    def _verdict(self, named: Named, now: datetime) -> Reason | None:
+        post = named.post
         known = self.settled.get(post.path, NEVER)
-        reason = selection.verdict(post, self.config, now)
-        if reason is Reason.FUTURE and known.out == post.published:
+        reason = selection.verdict(post, self.config, now, named.appeared)
+        if reason in {Reason.FUTURE, Reason.HOLD_BACK} and known.out == post.published:
             reason = None
         if reason is None and known.over is not None and known.over == post.expires:
             return Reason.EXPIRED
@@ -177,6 +178,8 @@ class Roster:
         post = named.post
         if self.held.get(post.path) is Reason.FUTURE:
             yield post.published
+        elif self.held.get(post.path) is Reason.HOLD_BACK and named.appeared is not None:
+            yield named.appeared + selection.hold_back(post, self.config)
         elif post.expires is not None:
             yield post.expires
 
