@@ -5,6 +5,7 @@ A pass gives its report to ``show``, in the thread that made it; everything else
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import hashlib
@@ -69,6 +70,7 @@ class Front:
         self._server: Server | None = None
         self._memory: Memory | None = None
         self._published: tuple[Published, ...] = ()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Listen; before the first ``show``, everything is answered 503."""
@@ -85,6 +87,7 @@ class Front:
             raise _refused(error, place) from error
         desk.doors = self.doors
         self.desk, self._server = desk, server
+        self._loop = asyncio.get_running_loop()
 
     async def stop(self) -> None:
         """Finish the answers that were begun, and take down who read."""
@@ -111,6 +114,9 @@ class Front:
         self._published = tuple(published)
         memory = self._remembered(loaded, published)
         self.desk.publish(self._library(loaded, report, published, memory))
+        if self._loop is not None:
+            current = {held.key(coding) for held in self.desk.library.resources.values() for coding in held.stored}
+            self._loop.call_soon_threadsafe(self.desk.bodies.retain, current)
         # Readers first: the file is for the next start.
         if memory != self._memory:
             _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory))

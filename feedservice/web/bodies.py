@@ -14,6 +14,7 @@ import hashlib
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 
 from feedservice.model import Fingerprint
@@ -71,6 +72,11 @@ class Bodies:
         while self.size > self.limit:
             _, oldest = self._kept.popitem(last=False)
             self.size -= len(oldest)
+
+    def retain(self, keys: Collection[Key]) -> None:
+        """Let go of all but these: what was replaced is not asked for again."""
+        for key in [key for key in self._kept if key not in keys]:
+            self.size -= len(self._kept.pop(key))
 
 
 def fingerprint(path: Path) -> Fingerprint | None:
