@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -118,3 +119,24 @@ def test_what_is_turned_on_later_is_on(site: Site, subscriber: Subscriber) -> No
     site.ask("reload")
     wait_for(lambda: subscribe(site, subscriber.callback("/a")) == 202)
     assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+
+
+def test_nobody_is_told_before_the_public_url_gives_the_new_version(site: Site, subscriber: Subscriber) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    configure(site, subscriber.callback("/hook", always(204)))
+    text = (
+        site.config.read_text("utf-8")
+        .replace("https://example.org", f"http://127.0.0.1:{port}")
+        .replace("port: 0", f"port: {port}")
+    )
+    site.config.write_text(text.replace("  verify: off\n", ""), "utf-8")
+    site.start()
+    topic = f"http://127.0.0.1:{port}/feeds/all.atom"
+    pairs = [("hub.mode", "subscribe"), ("hub.topic", topic), ("hub.callback", subscriber.callback("/a"))]
+    assert post_form(site.url + "/hub", pairs).status == 202
+    assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+    site.write("second.md", post("Second", NOW))
+    assert subscriber.wait("/hook", patience=PATIENCE)
+    assert subscriber.wait("/a", method="POST", patience=PATIENCE)
+    assert site.titles() == ["Second", "First"]
