@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
 from feedservice.model import Severity
 from feedservice.service import publish
+from feedservice.service.collect import Progress
 from feedservice.service.report import Report
 
 _HELD = {
@@ -34,10 +36,19 @@ _HELD = {
 @config_option
 @click.option("--out", type=click.Path(path_type=Path), help="Directory to write to [default: output in the configuration].")
 @click.option("--strict", is_flag=True, help="Write nothing when any post or feed has an error.")
+@click.option("--allow-empty", "emptied", is_flag=True, help="The content directory is meant to have no posts any more.")
 @as_of_option
 @json_option
 @click.pass_context
-def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict: bool, as_of: str | None, as_json: bool) -> None:
+def build(
+    ctx: click.Context,
+    own_config: Path | None,
+    out: Path | None,
+    strict: bool,
+    emptied: bool,
+    as_of: str | None,
+    as_json: bool,
+) -> None:
     """Write the feeds.
 
     Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
@@ -48,7 +59,11 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     target = out or loaded.root / loaded.config.output
     # A directory of its own is nobody else's; what is served is written by one at a time.
     with only_one(loaded) if out is None else contextlib.nullcontext(), output.progress() as progress:
-        report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
+        if out is None and as_of is None:
+            report = _remembered(loaded, now, strict=strict, emptied=emptied, progress=progress)
+        else:
+            # Another directory, or another time: nothing that the next pass should take for what readers have.
+            report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
     if as_json:
         click.echo(output.json_text(report_json(report)))
     else:
@@ -58,6 +73,14 @@ def build(ctx: click.Context, own_config: Path | None, out: Path | None, strict:
     if report.errors:
         nothing = report.guarded and not any(each.changed for each in report.published)
         ctx.exit(4 if strict or nothing else 1)
+
+
+def _remembered(loaded: Loaded, now: datetime, *, strict: bool, emptied: bool, progress: Progress) -> Report:
+    # The database takes a while to import: only who builds pays for it.
+    from feedservice.cli.engine import engine_of  # noqa: PLC0415
+
+    with contextlib.closing(engine_of(loaded)) as engine:
+        return engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress)
 
 
 @click.command()

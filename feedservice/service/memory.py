@@ -27,6 +27,8 @@ AT = "pass.at"
 """Fact of the store: when the last pass was made."""
 SETTINGS = "pass.settings"
 """Fact of the store: hash of everything beside the posts that the last pass depended on."""
+LEDGER = "pass.ledger"
+"""Fact of the store: which file of the ledger the last pass left."""
 DECISIONS = "pass.decisions"
 """Fact of the store: hash of what was decided about feeds that are held."""
 SIBLINGS = "pass.siblings"
@@ -184,7 +186,8 @@ def load(store: Store, names: Names, *, context: str, settings: str, config: Con
     by_feed = {(row.feed, row.format): row for row in memory.documents.values()}
     memory.shelf = {row.key: made for row in store.feeds() if (made := shelved(row, by_feed)) is not None}
     if memory.at is not None and not memory.outdated and not memory.lost and memory.settings == settings:
-        everyone = names.recall(memory.posts(), config, memory.at)
+        # Under other ids the posts are not those that the files show.
+        everyone = names.recall(memory.posts(), config, memory.at) if facts.get(LEDGER) == names.stamp else None
         if everyone is not None:
             memory.roster = Roster(config)
             memory.roster.fill(everyone, settled_of(memory.known), memory.at)

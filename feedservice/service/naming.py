@@ -46,6 +46,15 @@ class Names:
         self._told = False
         self._held = False
 
+    @property
+    def stamp(self) -> str:
+        """Return what tells the ledger's file, as it is now, from what others may write there."""
+        try:
+            stat = self.ledger.path.stat()
+        except FileNotFoundError:
+            return ""
+        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+
     def recall(self, posts: Mapping[str, Post], config: Config, now: datetime) -> list[Named] | None:
         """Return the posts as the ledger has them; None when it cannot be told without asking about all."""
         self.ledger.refresh()

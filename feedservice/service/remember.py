@@ -10,7 +10,7 @@ from typing import Any
 
 from feedservice.model import FeedSpec
 from feedservice.service import history, records, shelf
-from feedservice.service.memory import AT, DECISIONS, SETTINGS, SIBLINGS, Memory
+from feedservice.service.memory import AT, DECISIONS, LEDGER, SETTINGS, SIBLINGS, Memory
 from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
 from feedservice.service.shelf import Shelved
@@ -143,6 +143,7 @@ def _facts(memory: Memory, settings: str, siblings: str) -> dict[str, str | None
         SETTINGS: settings,
         SIBLINGS: siblings,
         DECISIONS: memory.decisions,
+        LEDGER: memory.names.stamp,
         history.FACT: json.dumps(history.dumped(memory.histories), ensure_ascii=False) if memory.histories else None,
         history.INPUTS_FACT: json.dumps(memory.inputs, ensure_ascii=False) if memory.inputs else None,
     }
