@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from feedservice.cli import output
+from feedservice.cli.engine import STORE
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
+from feedservice.cli.outbox import outbox_of
+from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.feeds import explain as explaining
 from feedservice.feeds.explain import Known, Place
@@ -17,6 +23,16 @@ from feedservice.feeds.ledger import Row
 from feedservice.model import Problem
 from feedservice.service import preview
 from feedservice.service.preview import Sight
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """One message about a post."""
+
+    kind: str
+    host: str
+    state: str
+    created_at: datetime
 
 
 @click.command()
@@ -60,13 +76,24 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     )
     places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
     zone = named.post.zone if named is not None else config.site.timezone
+    told = _announced(loaded, named.id if named is not None else row.id if row is not None else "")
     if as_json:
-        click.echo(output.json_text(_json(path, named, row, absent, places, problems)))
+        click.echo(output.json_text(_json(path, named, row, absent, places, problems) | {"announced": told}))
         return
     for line in _lines(path, named, explaining.memory(row, zone), absent, places, everything=everything):
         click.echo(line)
+    for each in told:
+        click.echo(f"  announced: {each.kind} to {each.host}, {each.state}, {explaining.moment(each.created_at, zone)}")
     for problem in problems:
         click.echo(output.text_of(problem))
+
+
+def _announced(loaded: Loaded, entry_id: str) -> list[Announced]:
+    """Return what was sent to whom about a post; hubs and ping servers are told of feeds, not of posts."""
+    if not entry_id or not (loaded.root / loaded.config.state / STORE).is_file():
+        return []
+    with outbox_of(loaded) as store, contextlib.closing(store.deliveries(post=entry_id)) as stream:
+        return [Announced(kind=each.kind, host=each.host, state=each.state, created_at=each.created_at) for each in stream]
 
 
 def _row(sight: Sight, path: str, named: Named | None) -> Row | None:

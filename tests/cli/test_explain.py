@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from feedservice import cli
+from feedservice.cli.engine import STORE
+from feedservice.deliveries import Delivery, Lane
+from feedservice.store.sql import open_store
 
 Run = Callable[..., Result]
 
@@ -88,11 +93,36 @@ def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
     told = run("explain", "one.md").output
     assert "tag:example.org,2025-05-01:one (made by the scheme tag when it was first seen)" in told
     assert "first in a feed" in told
-    (tmp_path / "content" / "one.md").write_text(article("One", "2025-05-20 09:00"))
-    assert "readers keep the date that it was published with" in run("explain", "one.md").output or run("build").exit_code == 1
+    (tmp_path / "content" / "one.md").write_text(article("One", "2025-05-20 09:00", "categories: [人工知能]\n"))
+    run("build")
+    told = run("explain", "one.md").output
+    assert (
+        "2025-05-20T09:00:00+09:00 (Asia/Tokyo; 2025-05-20T00:00:00Z); readers keep the date that it was published with" in told
+    )
     (tmp_path / "content" / "one.md").unlink()
     run("build")
     assert "there is no such file any more" in run("explain", "tag:example.org,2025-05-01:one").output
+
+
+def test_what_was_announced_is_told(run: Run, tmp_path: Path) -> None:
+    run("build")
+    sent = Delivery(
+        id="d1",
+        kind="webhook",
+        target="https://hooks.example.net/x",
+        host="hooks.example.net",
+        post="tag:example.org,2025-05-02:two",
+        payload=b"{}",
+        lane=Lane.FIRST,
+        created_at=datetime(2025, 6, 1, tzinfo=UTC),
+        due_at=datetime(2025, 6, 1, tzinfo=UTC),
+    )
+    with contextlib.closing(open_store(tmp_path / ".feedservice" / STORE)) as store:
+        store.enqueue([sent])
+    line = "  announced: webhook to hooks.example.net, queued, 2025-06-01T09:00:00+09:00 (Asia/Tokyo; 2025-06-01T00:00:00Z)"
+    assert line in run("explain", "two.md").output
+    assert "announced:" not in run("explain", "one.md").output
+    assert json.loads(run("explain", "two.md", "--json").output)["announced"][0]["state"] == "queued"
 
 
 def test_a_program_gets_json(run: Run) -> None:
