@@ -116,7 +116,8 @@ class Deliverer:
         self._crowded: asyncio.TimerHandle | None = None
         self._failures = 0
         """Of the store, in a row."""
-        self._counted = Figures()
+        self._counted: dict[str, int] = {}
+        """Of ``Figures``, by name."""
 
     async def start(self) -> None:
         """Begin to claim and send."""
@@ -151,7 +152,7 @@ class Deliverer:
     def figures(self) -> Figures:
         """What was done, and what is being done."""
         waiting = sum(self._lanes.backlog.values())
-        return dataclasses.replace(self._counted, under_way=self._lanes.under_way, waiting=waiting)
+        return Figures(**self._counted, under_way=self._lanes.under_way, waiting=waiting)
 
     # The store's side
 
@@ -184,7 +185,7 @@ class Deliverer:
             self._deliveries[:0], self._subscriptions[:0] = deliveries, subscriptions
             raise
         if ignored:
-            self._count(ignored=ignored)
+            self._count("ignored", ignored)
         self._note_due(deliveries, subscriptions)
 
     def _note_due(self, deliveries: list[Settled], subscriptions: list[Advanced]) -> None:
@@ -342,7 +343,7 @@ class Deliverer:
 
     def _ended(self, item: Item, outcome: Outcome) -> None:
         now, jitter = self._tools.now(), self._tools.jitter()
-        self._count(confirmed=1) if outcome.confirmed else self._count(failed=1)
+        self._count("confirmed" if outcome.confirmed else "failed")
         if isinstance(item.what, Subscription):
             assert item.version is not None
             self._subscriptions.append(hub.distributed(item.what, item.version.version, outcome, jitter=jitter, now=now))
@@ -355,7 +356,7 @@ class Deliverer:
         self._deliveries.append(outbox.settled(item.what, outcome, reading, jitter=jitter, now=now))
 
     def _give_back(self, item: Item, seconds: float) -> None:
-        self._count(given_back=1)
+        self._count("given_back")
         now = self._tools.now()
         if isinstance(item.what, Delivery):
             self._deliveries.append(Settled(delivery=outbox.given_back(item.what, seconds, now)))
@@ -363,9 +364,8 @@ class Deliverer:
             self._subscriptions.append(hub.held_back(item.what, seconds, now))
         self._woken.set()
 
-    def _count(self, **more: int) -> None:
-        counted = self._counted
-        self._counted = dataclasses.replace(counted, **{name: getattr(counted, name) + count for name, count in more.items()})
+    def _count(self, what: str, number: int = 1) -> None:
+        self._counted[what] = self._counted.get(what, 0) + number
 
 
 def _lane(subscription: Subscription) -> Lane:
