@@ -268,11 +268,17 @@ def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collectio
 
 def _stood_in(loaded: Loaded, changed: Collection[str], context: Context, memory: Memory, ask: Ask) -> dict[str, Post | None]:
     """Let last good versions stand in, or do so no more; return the posts that are other than before by that."""
-    suspects = [path for path in memory.standing.keys() | memory.broken | set(changed) if path in memory.known]
+    places = memory.names.places()
+    wanted = memory.standing.keys() | memory.broken | set(changed)
+    if not memory.stood:
+        # What another process let stand in: a post without its text is no broken file, and did not change since.
+        wanted |= {path for path, row in places.items() if row.broken is not None}
+        memory.stood = True
+    suspects = [path for path in wanted if path in memory.known]
     before = {path: each.parsed.post for path, each in memory.standing.items()}
     parsed = [memory.known[path].parsed for path in suspects]
     state = loaded.root / loaded.config.state
-    memory.standing = quarantine.stand_ins(state, parsed, memory.names.places(), memory.files, context, ask.now)
+    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, context, ask.now)
     other: dict[str, Post | None] = {}
     for path in before.keys() | memory.standing.keys():
         post = memory.post(path)

@@ -54,6 +54,8 @@ class Memory:
     """Records that another version of this program wrote, and that mean nothing to this one."""
     standing: dict[str, StandIn] = dataclasses.field(default_factory=dict)
     """Path → what stands in for a file that cannot be used."""
+    stood: bool = False
+    """The ledger was asked what stood in before this process."""
     kept: dict[str, str] = dataclasses.field(default_factory=dict)
     """Path → digest of the sources that are known to be kept."""
     files: dict[str, Found] = dataclasses.field(default_factory=dict)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import feedparser
 import pytest
 
+from feedservice.config import load
 from feedservice.model import Severity
+from feedservice.service.engine import Engine
 from feedservice.service.report import Report
+from feedservice.store.sql import open_store
 from tests.scenarios.conftest import CONFIG, Desk, article
 
 HOUR = timedelta(hours=1)
@@ -110,3 +114,21 @@ def test_only_sources_of_shown_entries_are_kept(desk: Desk) -> None:
     desk.write("new.md", article("新しい", desk.now))
     desk.build()
     assert len(list((desk.root / ".feedservice" / "good").iterdir())) == 3
+
+
+def test_what_stands_in_does_so_after_a_restart(blog: Desk) -> None:
+    def passed() -> Report:
+        blog.now += HOUR
+        state, out = blog.root / ".feedservice", blog.root / "public"
+        engine = Engine(state, lambda folder: open_store(folder / "store.sqlite"), out=out)
+        with contextlib.closing(engine):
+            return engine.build(load(blog.root / "config.yaml", {}), now=blog.now)
+
+    passed()
+    for broken in (GOOD[: GOOD.rindex("---") + 4], GOOD[:20]):
+        blog.write("good.md", broken)
+        assert ["post.kept" in rules(passed()) for _ in range(3)] == [True] * 3
+        entries = feedparser.parse((blog.root / "public/feeds/all.atom").read_bytes()).entries
+        assert "第3の文" in next(entry for entry in entries if entry.title == "良い記事").content[0].value
+    blog.write("good.md", GOOD)
+    assert passed().problems == ()
