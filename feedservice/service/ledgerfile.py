@@ -26,7 +26,7 @@ _MARKS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 _FIELDS = tuple(field.name for field in dataclasses.fields(Row))
 _INSTANTS = frozenset({"first_seen", "out", "published", "updated", "withdrawn", "gone", "broken", "date"})
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-_SMALL = 5_000
+_SMALL = 2_000
 """Rows that are written anew in no time."""
 _NEEDED = ("id", "path", "origin", "first_seen")
 
