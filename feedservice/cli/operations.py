@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from feedservice import __version__
-from feedservice.cli import output
+from feedservice.cli import announced, output
+from feedservice.cli.announced import Announced
 from feedservice.cli.figures import figures
 from feedservice.cli.front import Front
 from feedservice.config.sections import seconds
@@ -40,6 +41,8 @@ class Operations:
         self.stopping = asyncio.Event()
         self.deliver: Callable[[], None] = lambda: None
         """Has the outbox looked at."""
+        self.announced: Callable[[], Awaitable[Announced | None]] = _silent
+        """Says how announcing goes; None where nobody is told of anything."""
         self._pulling = asyncio.Lock()
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,6 +79,7 @@ class Operations:
         daemon, report = self.daemon, self.daemon.report
         unready = await self.unready()
         watcher = daemon.watcher
+        told_of = await self.announced()
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -100,6 +104,7 @@ class Operations:
             "problem_count": 0 if report is None else len(report.problems),
             "feeds": [] if report is None else self._feeds(report),
             "served": self._served(),
+            "announcing": None if told_of is None else announced.told(told_of),
         }
 
     async def reload(self) -> Mapping[str, Any]:
@@ -124,7 +129,9 @@ class Operations:
 
     async def figures(self) -> Sequence[Metric]:
         """Return the numbers for Prometheus."""
-        return figures(self.daemon, self.front, ready=not await self.unready())
+        found = figures(self.daemon, self.front, ready=not await self.unready())
+        told_of = await self.announced()
+        return found if told_of is None else [*found, *announced.numbers(told_of)]
 
     def _feeds(self, report: Report) -> list[dict[str, Any]]:
         counted = self.front.desk.counts.tally.feeds if self.front.desk is not None else {}
@@ -152,6 +159,10 @@ class Operations:
             "not_modified_share": round(unmodified / requests, 3) if requests else None,
             "bytes": sum(feed.sent for feed in feeds),
         }
+
+
+async def _silent() -> None:
+    """Say nothing of announcing."""
 
 
 def told(outcome: Outcome, feeds: Sequence[str] = ()) -> dict[str, Any]:

@@ -123,7 +123,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     )
     daemon = Daemon(loaded, work)
     operations = Operations(daemon, front)
-    operations.deliver = voice.wake
+    operations.deliver, operations.announced = voice.wake, voice.announced
     admin = Admin(operations, keys(loaded), unix=place.path is not None, name=lambda: secrets.token_hex(8))
     front.doors[OPERATIONS] = admin
     # A further long-running task is wired here.

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import announced, output
 
 _FEEDS = 12
 _PROBLEMS = 10
@@ -40,6 +40,10 @@ def screen(status: Mapping[str, Any], *, zone: str, now: datetime | None = None)
     else:
         what = f"  {_WHAT.get(coming.get('what', ''), '')} {coming['title']} ({coming['path']})" if "title" in coming else ""
         yield _row("next change", f"{when(coming['at'])}{what}")
+    said = status["announcing"]
+    if said is not None:
+        for number, line in enumerate(announced.lines(said, span=lambda since: _span(since, at), when=when)):
+            yield _row("" if number else "announcing", line)
     yield from _contents(status)
 
 

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from feedservice.cli.announced import Announced
 from feedservice.cli.front import Front
 from feedservice.config import Loaded
 from feedservice.config.sections import seconds
@@ -25,6 +26,7 @@ from feedservice.service.deliver import Deliverer, Tools
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.sender import Sender
 from feedservice.service.transport import Transport
+from feedservice.store import StoreError
 from feedservice.store.sql import SqlStore
 from feedservice.web import hub
 from feedservice.web.fairness import client_address
@@ -80,6 +82,16 @@ class Voice:
         """Look for what is to be sent; may be called from any thread."""
         if self._deliverer is not None:
             self._deliverer.wake()
+
+    async def announced(self) -> Announced | None:
+        """Say how announcing goes; None while nobody is told of anything."""
+        if self._deliverer is None:
+            return None
+        try:
+            standing = await asyncio.to_thread(lambda: self._outbox().outbox_standing(_now()))
+        except StoreError as error:
+            return Announced(figures=self._deliverer.figures, standing=None, refusal=str(error))
+        return Announced(figures=self._deliverer.figures, standing=standing)
 
     def shown(self, loaded: Loaded) -> None:
         """Take up what a pass has announced; called in the thread that made it."""

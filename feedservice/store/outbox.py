@@ -63,6 +63,24 @@ class TopicStanding:
     """Hosts of those that failed at least once and will be tried again; at most 20, by name."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxStanding:
+    """How the outbox stands as a whole; names no callback."""
+
+    counts: Mapping[tuple[str, State], int]
+    """(kind, state) → how many deliveries are remembered."""
+    subscriptions: int
+    """Whose lease has not ended."""
+    retrying: int
+    """Hosts that failed at least once and will be tried again."""
+    retrying_hosts: tuple[str, ...]
+    """Of these at most 20, by name."""
+    oldest: datetime | None
+    """When the oldest delivery that is queued was made."""
+    next_due: datetime | None
+    """As ``Outbox.next_due`` says."""
+
+
 class Outbox(Protocol):
     """What every outbox promises; ``tests/store/outbox_contract.py`` is these sentences as tests.
 
@@ -197,6 +215,10 @@ class Outbox(Protocol):
 
     def counts(self) -> Mapping[tuple[str, State], int]:
         """Return (kind, state) → how many deliveries."""
+        ...
+
+    def outbox_standing(self, now: datetime) -> OutboxStanding:
+        """Return how everything stands."""
         ...
 
     # Housekeeping.

@@ -24,7 +24,7 @@ from feedservice.deliveries import (
 )
 from feedservice.store import Stream, claims, outbox_rows, outbox_writes, refuse_other_zones, tables, writes
 from feedservice.store.database import Database
-from feedservice.store.outbox import Standing, TopicStanding
+from feedservice.store.outbox import OutboxStanding, Standing, TopicStanding
 
 _DELIVERIES = tables.deliveries
 _SUBSCRIPTIONS = tables.subscriptions
@@ -203,8 +203,7 @@ class SqlOutbox(Database):
             has = sa.and_(active, column.delivered >= live)
             newest = sa.func.max(column.delivered_at, type_=tables.Instant)
             confirmed, confirmed_at = connection.execute(sa.select(sa.func.count(), newest).where(has)).one()
-            failed = sa.or_(column.attempts > 1, sa.and_(column.attempts == 1, column.claimed_until.is_(None)))
-            again = sa.and_(active, tables.behind, column.delivered < live, failed, column.due_at < column.lease_end)
+            again = sa.and_(active, tables.behind, column.delivered < live, _failed(column), column.due_at < column.lease_end)
             hosts = connection.execute(
                 sa.select(column.host).where(again).distinct().order_by(column.host).limit(_RETRYING)
             ).scalars()
@@ -227,6 +226,24 @@ class SqlOutbox(Database):
         with self._reading() as connection:
             return {(kind, State(state)): count for kind, state, count in connection.execute(query)}
 
+    def outbox_standing(self, now: datetime) -> OutboxStanding:
+        """See ``Outbox.outbox_standing``."""
+        refuse_other_zones("now", now)
+        message, column = _DELIVERIES.c, _SUBSCRIPTIONS.c
+        queued = message.state == sa.literal_column(f"'{State.QUEUED.value}'")
+        active = column.lease_end > now
+        failing = sa.select(message.host).where(queued, _failed(message))
+        behind = sa.select(column.host).where(tables.behind, active, _failed(column), column.due_at < column.lease_end)
+        hosts = sa.union(failing, behind).subquery()
+        return OutboxStanding(
+            counts=self.counts(),
+            subscriptions=self._number(sa.select(sa.func.count()).select_from(_SUBSCRIPTIONS).where(active)),
+            retrying=self._number(sa.select(sa.func.count()).select_from(hosts)),
+            retrying_hosts=self._names(sa.select(hosts.c.host).order_by(hosts.c.host).limit(_RETRYING)),
+            oldest=self._instant(sa.select(sa.func.min(message.created_at, type_=tables.Instant)).where(queued)),
+            next_due=self.next_due(now),
+        )
+
     def expire(self, now: datetime) -> int:
         """See ``Outbox.expire``."""
         refuse_other_zones("now", now)
@@ -241,3 +258,17 @@ class SqlOutbox(Database):
     def _number(self, query: sa.Select[Any]) -> int:
         with self._reading() as connection:
             return int(connection.execute(query).scalar() or 0)
+
+    def _names(self, query: sa.Select[Any]) -> tuple[str, ...]:
+        with self._reading() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def _instant(self, query: sa.Select[Any]) -> datetime | None:
+        with self._reading() as connection:
+            found: datetime | None = connection.execute(query).scalar()
+            return found
+
+
+def _failed(column: Any) -> sa.ColumnElement[bool]:
+    """At least one attempt is over; the one of a claim is still under way."""
+    return sa.or_(column.attempts > 1, sa.and_(column.attempts == 1, column.claimed_until.is_(None)))

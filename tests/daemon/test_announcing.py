@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
+from feedservice.cli import group
 from feedservice.push import signing
 from feedservice.service.subscriber import Said, Subscriber, always, post_form
 from tests.daemon.conftest import CONFIG, PATIENCE, Site, post, wait_for
@@ -72,6 +75,44 @@ def test_what_is_saved_is_told(site: Site, subscriber: Subscriber) -> None:
     removed = subscriber.wait("/hook", count=3, patience=PATIENCE)[2]
     assert json.loads(removed.body)["type"] == "post.removed"
     assert site.stop() == 0
+
+
+def test_the_operator_sees_how_it_goes_and_no_callback(site: Site, subscriber: Subscriber) -> None:
+    configure(site, subscriber.callback("/hook-of-secret-path", always(503)))
+    token = site.root / "token"
+    token.write_text("0123456789abcdef" * 2, "ascii")
+    token.chmod(0o600)
+    site.config.write_text(site.config.read_text("utf-8").replace("port: 0", "port: 0, admin_token_file: token"), "utf-8")
+    site.start()
+    assert subscribe(site, subscriber.callback("/push-of-secret-path?k=1"), secret="s3cr3t") == 202
+    assert subscriber.wait("/push-of-secret-path", method="GET", patience=PATIENCE)
+    site.write("second.md", post("Second", NOW))
+    host = subscriber.base.removeprefix("http://")
+    told = wait_for(lambda: next((t for t in [site.ask("status")["announcing"]] if t["retrying_hosts"] == [host]), None))
+    assert (told["deliveries"]["webhook"], told["deliveries"]["verify"]) == ({"queued": 1}, {"delivered": 1})
+    assert (told["subscriptions"], told["retrying"], told["refusal"]) == (1, 1, None)
+    assert told["oldest"] < told["next_due"]
+    assert told["attempts"]["confirmed"] >= 1 <= told["attempts"]["failed"]
+
+    status, body = site.get("/-/metrics", {"Authorization": f"Bearer {token.read_text('ascii')}"})
+    read = {sample.name: sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples}
+    counts = {
+        (sample.labels["kind"], sample.labels["state"]): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+        if sample.name == "feedservice_deliveries"
+    }
+    assert status == 200
+    assert counts == {("webhook", "queued"): 1, ("verify", "delivered"): 1}
+    assert [read[f"feedservice_{name}"].value for name in ("subscriptions", "retrying_hosts", "outbox_readable")] == [1, 1, 1]
+    assert read["feedservice_next_attempt_timestamp_seconds"].value > read["feedservice_oldest_delivery_timestamp_seconds"].value
+
+    shown = CliRunner().invoke(group, ["--config", str(site.config), "status"])
+    assert "1 subscription, 1 queued, 1 delivered" in shown.output
+    assert f"retrying {host}: `feedservice deliveries` says why" in shown.output
+    for said in (json.dumps(site.ask("status")), body.decode(), shown.output):
+        assert "secret-path" not in said
+        assert "s3cr3t" not in said
 
 
 def test_what_was_not_told_before_the_end_is_told_after_the_next_start(site: Site, subscriber: Subscriber) -> None:

@@ -552,6 +552,29 @@ class OutboxContract:
 
     # Housekeeping.
 
+    def test_how_the_outbox_stands(self, store: SqlStore) -> None:
+        empty = store.outbox_standing(NOW)
+        assert (empty.counts, empty.subscriptions, empty.retrying, empty.oldest, empty.next_due) == ({}, 0, 0, None, None)
+        store.announce(Announcement(topics=(version(1),)))
+        ended = subscription(2, host="ended.example:443", lease_end=NOW - SECOND)
+        store.import_subscriptions([subscription(1), ended])
+        fresh = delivery("msg_2", host="fresh.example:443", created_at=NOW - 9 * SECOND, due_at=NOW + 9 * SECOND)
+        store.enqueue([delivery("msg_1"), fresh])
+        claimed = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries[0]
+        # What is under way for the first time has not failed.
+        assert store.outbox_standing(NOW).retrying == 0
+        store.settle([Settled(delivery=dataclasses.replace(claimed, due_at=NOW + 5 * SECOND, last=BAD))])
+        found = store.outbox_standing(NOW)
+        assert found.counts == {("webhook", State.QUEUED): 2}
+        assert (found.subscriptions, found.retrying, found.retrying_hosts) == (1, 1, ("hook.example:443",))
+        assert (found.oldest, found.next_due) == (NOW - 9 * SECOND, NOW + 5 * SECOND)
+        store.announce(Announcement(topics=(version(2),)))
+        behind = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions[0]
+        store.settle(subscriptions=[Advanced(subscription=dataclasses.replace(behind, due_at=NOW + SECOND, last=BAD))])
+        found = store.outbox_standing(NOW)
+        assert (found.retrying, found.retrying_hosts) == (2, ("hook.example:443", "reader.example:443"))
+        assert found.next_due == NOW + SECOND
+
     def test_ended_deliveries_are_kept_for_a_while(self, store: SqlStore) -> None:
         store.enqueue([delivery("a"), delivery("b")])
         store.drop(["a"], NOW)

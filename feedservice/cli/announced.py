@@ -1,0 +1,113 @@
+"""How announcing goes, as a running service tells it: JSON values for ``status``, numbers for Prometheus, lines for people.
+
+Hosts are named, callbacks and targets never: their paths are secrets of those who gave them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import click
+
+from feedservice.cli import output
+from feedservice.deliveries import State
+from feedservice.service.deliver import Figures
+from feedservice.store.outbox import OutboxStanding
+from feedservice.web.metrics import Metric, Sample, counter, gauge
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """How announcing goes."""
+
+    figures: Figures
+    standing: OutboxStanding | None
+    """None: the outbox cannot be read."""
+    refusal: str = ""
+    """Why not."""
+
+
+def told(it: Announced) -> dict[str, Any]:
+    """Return it as JSON values."""
+    figures, standing = it.figures, it.standing
+    attempts = {
+        "confirmed": figures.confirmed,
+        "failed": figures.failed,
+        "under_way": figures.under_way,
+        "waiting": figures.waiting,
+    }
+    if standing is None:
+        return {"attempts": attempts, "refusal": it.refusal}
+    counts: dict[str, dict[str, int]] = {}
+    for (kind, state), number in sorted(standing.counts.items()):
+        counts.setdefault(kind, {})[state.value] = number
+    return {
+        "attempts": attempts,
+        "refusal": None,
+        "deliveries": counts,
+        "subscriptions": standing.subscriptions,
+        "retrying": standing.retrying,
+        "retrying_hosts": list(standing.retrying_hosts),
+        "oldest": standing.oldest,
+        "next_due": standing.next_due,
+    }
+
+
+def numbers(it: Announced) -> list[Metric]:
+    """Return it as numbers."""
+    figures, standing = it.figures, it.standing
+    attempts = {"confirmed": figures.confirmed, "failed": figures.failed}
+    found = [
+        counter("feedservice_attempts_total", "Requests to targets and subscribers, by their end.", attempts, "result"),
+        counter("feedservice_attempts_given_back_total", "Claims that were given back unsent.", figures.given_back),
+        counter("feedservice_settlements_ignored_total", "Attempts whose claim had ended meanwhile.", figures.ignored),
+        gauge("feedservice_attempts_under_way", "Requests that are being made.", figures.under_way),
+        gauge("feedservice_attempts_waiting", "Claims that wait for their host.", figures.waiting),
+        gauge("feedservice_outbox_readable", "1 when the outbox can be read.", float(standing is not None)),
+    ]
+    if standing is None:
+        return found
+    samples = (
+        Sample(value=number, labels={"kind": kind, "state": state.value})
+        for (kind, state), number in sorted(standing.counts.items())
+    )
+    found += [
+        Metric(
+            name="feedservice_deliveries",
+            kind="gauge",
+            text="Deliveries that are remembered, by kind and state.",
+            samples=tuple(samples),
+        ),
+        gauge("feedservice_subscriptions", "Subscriptions whose lease has not ended.", standing.subscriptions),
+        gauge("feedservice_retrying_hosts", "Hosts that failed and will be tried again.", standing.retrying),
+    ]
+    if standing.next_due is not None:
+        at = standing.next_due.timestamp()
+        found.append(gauge("feedservice_next_attempt_timestamp_seconds", "When something is sent next.", at))
+    if standing.oldest is not None:
+        at = standing.oldest.timestamp()
+        found.append(gauge("feedservice_oldest_delivery_timestamp_seconds", "Since when the oldest delivery waits.", at))
+    return found
+
+
+def lines(said: Mapping[str, Any], *, span: Callable[[str], str], when: Callable[[str], str]) -> Iterator[str]:
+    """Yield lines for people about what ``told`` said; ``span`` says how long ago an instant was, ``when`` its local time."""
+    if said["refusal"]:
+        yield click.style(f"the outbox cannot be read: {said['refusal']}", fg="red")
+        return
+    sums = Counter[str]()
+    for states in said["deliveries"].values():
+        sums.update(states)
+    parts = [output.counted(said["subscriptions"], "subscription")]
+    parts += [f"{sums[state.value]:,} {state.value}" for state in State if sums[state.value]]
+    yield ", ".join(parts)
+    if said["oldest"] is not None:
+        then = f", next attempt {when(said['next_due'])}" if said["next_due"] is not None else ""
+        yield f"the oldest waits since {span(said['oldest'])}{then}"
+    if said["retrying"]:
+        hosts = said["retrying_hosts"]
+        more = f" and {said['retrying'] - len(hosts):,} more" if said["retrying"] > len(hosts) else ""
+        yield click.style(f"retrying {', '.join(hosts)}{more}: `feedservice deliveries` says why", fg="yellow")
