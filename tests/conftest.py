@@ -10,6 +10,9 @@ from hypothesis import settings
 
 Golden = Callable[[Path, bytes], None]
 
+# Before anything imports them: tests of other rooms use what is in them too.
+pytest.register_assert_rewrite("tests.store.contract", "tests.store.outbox_contract")
+
 # Same examples in every run, so that a red build is red again tomorrow; no deadline, because a test asserts no duration.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 # `pytest --hypothesis-profile=search` looks further than the repeatable examples.

@@ -16,7 +16,7 @@ from feedservice import config as configuration
 from feedservice.config import document, importers
 from feedservice.model import Post
 from feedservice.service import publish
-from feedservice.service.collect import collect
+from feedservice.service.collect import Ask, collect
 from feedservice.service.workers import Workers
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
@@ -70,7 +70,7 @@ def ours(site: Path) -> dict[str, Post]:
     (site / "config.yaml").write_text(configuration.commented(imported.values), encoding="utf-8")
     loaded = configuration.load(site / "config.yaml", {})
     with Workers(1) as pool:
-        collected = collect(loaded, now=NOW, pool=pool, first_seen={}, progress=publish.silent)
+        collected = collect(loaded, Ask(now=NOW), pool=pool, memory=publish.exported(loaded), progress=publish.silent)
     assert [problem for problem in collected.problems if problem.severity == "error"] == []
     return {each.post.path: each.post for each in collected.named}
 
