@@ -162,6 +162,25 @@ def test_what_is_turned_on_later_is_on(site: Site, subscriber: Subscriber) -> No
     assert subscriber.wait("/a", method="GET", patience=PATIENCE)
 
 
+def test_a_reader_of_rsscloud_is_told(site: Site, subscriber: Subscriber) -> None:
+    configure(site)
+    text = site.config.read_text("utf-8").replace("callbacks: {allow: 127.0.0.1}", "callbacks: {allow: [127.0.0.1, '::1']}")
+    site.config.write_text(text, "utf-8")
+    site.start()
+    feed = "https://example.org/feeds/all.rss"
+    subscriber.callback("/notify", lambda hit: Said(status=200, body=(hit.parameter("challenge") or "").encode()))
+    port = subscriber.base.rpartition(":")[2]
+    pairs = [("notifyProcedure", ""), ("port", port), ("path", "/notify"), ("protocol", "http-post")]
+    reply = post_form(site.url + "/rsscloud/pleaseNotify", [*pairs, ("domain", "localhost"), ("url1", feed)])
+    assert (reply.status, b'success="true"' in reply.body) == (200, True)
+    (asked,) = subscriber.wait("/notify", method="GET", patience=PATIENCE)
+    assert (asked.parameter("url"), bool(asked.parameter("challenge"))) == (feed, True)
+    wait_for(lambda: site.ask("status")["announcing"]["subscriptions"] == 1)
+    site.write("second.md", post("Second", NOW))
+    (told,) = subscriber.wait("/notify", method="POST", patience=PATIENCE)
+    assert told.body == urlencode({"url": feed}).encode()
+
+
 def test_nobody_is_told_before_the_public_url_gives_the_new_version(site: Site, subscriber: Subscriber) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +63,10 @@ class House:
         self.store = store
         self.entries: list[str] = ["one", "two"]
         self.version = 0
+        self.names: dict[str, Sequence[str] | None] = {}
+        """Name → its addresses; none: there is no such name, None: the name server is silent. Others are the system's affair."""
+        self.ahead = timedelta(0)
+        """By how much the clock of the deliveries is ahead."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -89,14 +94,25 @@ class House:
         counts = counting.beginning(lambda size: b"k" * size, datetime.now(UTC))
         self.desk = Desk(library.EMPTY, terms, bodies=Bodies(1 << 20), pollers=Pollers("off"), counts=counts)
         resolver = SystemResolver(4)
+
+        async def resolve(host: str, port: int) -> Sequence[str]:
+            if host not in self.names:
+                return await resolver(host, port)
+            found = self.names[host]
+            if found is None:
+                await asyncio.Event().wait()
+            if not found:
+                raise socket.gaierror(socket.EAI_NONAME, "there is no such name")
+            return found
+
         allowed = {each: networks(["127.0.0.0/8"]) for each in Trust}
-        transport = Transport(allowed=allowed, resolve=resolver, limits=Limits(connect=2, total=2))
-        sender = Sender(transport=transport, now=lambda: datetime.now(UTC))
+        transport = Transport(allowed=allowed, resolve=resolve, limits=Limits(connect=2, total=2))
+        sender = Sender(transport=transport, now=self.now)
         tools = Tools(
             outbox=self.store,
             send=sender.send,
-            terms=lambda: PushTerms(now=datetime.now(UTC)),
-            now=lambda: datetime.now(UTC),
+            terms=lambda: PushTerms(now=self.now()),
+            now=self.now,
             jitter=lambda: 0.0,
         )
         self.deliverer = Deliverer(tools)
@@ -118,6 +134,15 @@ class House:
         await server.stop(5)
         await transport.aclose()
         resolver.close()
+
+    def now(self) -> datetime:
+        """Return what time the deliveries believe it is."""
+        return datetime.now(UTC) + self.ahead
+
+    def later(self, seconds: float) -> None:
+        """Let so much time pass for the deliveries."""
+        self.ahead += timedelta(seconds=seconds)
+        self.deliverer.wake()
 
     # The publisher
 
