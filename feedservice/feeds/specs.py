@@ -53,8 +53,12 @@ def feeds_base(config: Config) -> str:
     return (config.feeds.url or config.site.url.rstrip("/") + "/feeds").rstrip("/")
 
 
-def plan(config: Config, posts: Sequence[Named]) -> Plan:
-    """Return the feeds of a site; ``posts`` are those that are out (``Live.posts``), so that nothing scheduled shows through."""
+def plan(config: Config, posts: Sequence[Named], addresses: Mapping[str, str] | None = None) -> Plan:
+    """Return the feeds of a site; ``posts`` are those that are out (``Live.posts``), so that nothing scheduled shows through.
+
+    ``addresses``: slug → identity of the category whose feed had it first. No other category gets it, whatever becomes of that
+    one: its readers would be given the posts of another.
+    """
     aliases = selection.category_aliases(config)
     settings = {identity(label): (label, value or CategoryFeed()) for label, value in config.feeds.categories.items()}
     oldest_first = posts[::-1]
@@ -65,9 +69,11 @@ def plan(config: Config, posts: Sequence[Named]) -> Plan:
             labels.setdefault(key, label)
         for label in each.post.tags:
             tags.setdefault(identity(label), label)
-    taken = RESERVED | {query.key for query in config.feeds.define}
+    owners = {slug: aliases.get(key, key) for slug, key in (addresses or {}).items()}
+    taken = RESERVED | {query.key for query in config.feeds.define} | {slug for slug, key in owners.items() if key not in labels}
     fixed = {key: value.slug for key, (_, value) in settings.items() if value.slug}
-    category_slugs = slugs(labels.values(), fixed=fixed, taken=taken)
+    kept = {key: slug for slug, key in owners.items() if key in labels and slug.startswith(slugs([labels[key]])[key])}
+    category_slugs = slugs(labels.values(), fixed=kept | fixed, taken=taken)
     categories = {key: (category_slugs[key], label) for key, label in labels.items()}
     tag_slugs = slugs(tags.values())
     tag_names = {key: (tag_slugs[key], label) for key, label in tags.items()}
@@ -86,9 +92,25 @@ def plan(config: Config, posts: Sequence[Named]) -> Plan:
     wanted += [_Wanted(key=q.key, kind=FeedKind.QUERY, label=q.key, slug=q.key, settings=q) for q in config.feeds.define]
 
     problems: list[Problem] = []
+    wanted = list(_own(wanted, owners, labels, problems))
     specs = tuple(_placed((_spec(config, each) for each in wanted), config, problems))
     problems += unknown_feeds(posts, specs)
     return Plan(specs=specs, categories=categories, tags=tag_names, aliases=aliases, problems=tuple(problems))
+
+
+def _own(
+    wanted: Iterable[_Wanted], owners: Mapping[str, str], labels: Mapping[str, str], problems: list[Problem]
+) -> Iterator[_Wanted]:
+    """Pass on the feeds but those whose slug, given by hand, was the name of another category's feed."""
+    for each in wanted:
+        owner = owners.get(each.slug, each.term)
+        if each.kind is not FeedKind.CATEGORY or owner == each.term:
+            yield each
+            continue
+        was = labels.get(owner, owner)
+        message = f"the slug {each.slug!r} of {each.label!r} was that of {was!r}: its readers would be given other posts"
+        hint = f"choose another slug; when it is the same category under a new name, write `aka: [{was}]`"
+        problems.append(Problem(rule="feed.name-used", severity=Severity.ERROR, message=message, hint=hint, path=each.slug))
 
 
 def former(config: Config, specs: Sequence[FeedSpec]) -> Iterator[tuple[FeedSpec, FeedSpec]]:

@@ -354,7 +354,7 @@ def _judged(config: Config, step: Step, memory: Memory, ask: Ask) -> frozenset[s
     """Bring the roster up to date; return the keys of the feeds that can be other than before, None for all."""
     roster = memory.roster
     if roster is None or ask.full:
-        memory.roster = Roster(config)
+        memory.roster = Roster(config, memory.addresses)
         memory.roster.fill((each for each in step.named.values() if each is not None), settled_of(memory.known), ask.now)
         return None
     if not step.whole:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from feedservice.config import Loaded
 from feedservice.model import Problem, Severity
-from feedservice.service import collect, history, keys, ledgerfile, publish, render
+from feedservice.service import addresses, collect, history, keys, ledgerfile, publish, render
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
 from feedservice.service.ledgerfile import Ledger
@@ -127,7 +127,8 @@ class Engine:
 
         def recall() -> Memory:
             names = Names(Ledger(ledgerfile.place(loaded)))
-            return memories.load(self.store, names, context=context, settings=settings, config=config)
+            known = addresses.recall(self.state)
+            return memories.load(self.store, names, context=context, settings=settings, config=config, addresses=known)
 
         rebuilt: list[Problem] = []
         try:

@@ -40,6 +40,8 @@ class Memory:
     """The state of a site after a pass."""
 
     names: Names
+    addresses: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Slug of a category feed → identity of the category that has it for good."""
     served: dict[str, Served] = dataclasses.field(default_factory=dict)
     """Feed key → what readers have of it."""
     decisions: str = ""
@@ -159,12 +161,12 @@ def settled_of(known: Mapping[str, Known]) -> dict[str, Settled]:
     return {path: each.settled for path, each in known.items() if each.settled.out is not None or each.settled.over is not None}
 
 
-def load(store: Store, names: Names, *, context: str, settings: str, config: Config) -> Memory:
+def load(store: Store, names: Names, *, context: str, settings: str, config: Config, addresses: Mapping[str, str]) -> Memory:
     """Return what a store remembers.
 
     Raises ``StoreError``, ``ValueError`` for rows that this program did not write, and ``RefusedError`` for a damaged ledger.
     """
-    memory = Memory(context=context, names=names)
+    memory = Memory(context=context, names=names, addresses=dict(addresses))
     facts = store.meta()
     memory.facts = dict(facts)
     memory.settings, memory.siblings = facts.get(SETTINGS, ""), facts.get(SIBLINGS, "")
@@ -191,6 +193,6 @@ def load(store: Store, names: Names, *, context: str, settings: str, config: Con
         # Under other ids the posts are not those that the files show.
         everyone = names.recall(memory.posts(), config, memory.at) if facts.get(LEDGER) == names.stamp else None
         if everyone is not None:
-            memory.roster = Roster(config)
+            memory.roster = Roster(config, memory.addresses)
             memory.roster.fill(everyone, settled_of(memory.known), memory.at)
     return memory

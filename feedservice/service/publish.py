@@ -29,8 +29,8 @@ from feedservice.feeds.ledger import Row
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
+from feedservice.service import addresses, files, guarding, history, keys, ledgerfile, quarantine, remember, render, workers
 from feedservice.service import collect as collecting
-from feedservice.service import files, guarding, history, keys, ledgerfile, quarantine, remember, render, workers
 from feedservice.service.collect import Ask, Collected, Progress, collect, content_directory
 from feedservice.service.gate import Gate
 from feedservice.service.ledgerfile import Ledger
@@ -81,7 +81,8 @@ def exported(loaded: Loaded, fact: str | None = None) -> Memory:
     when it cannot be made good.
     """
     config, state = loaded.config, loaded.root / loaded.config.state
-    memory = Memory(names=Names(Ledger(ledgerfile.place(loaded))), served=guarding.served(state))
+    names = Names(Ledger(ledgerfile.place(loaded)))
+    memory = Memory(names=names, served=guarding.served(state), addresses=addresses.recall(state))
     if config.content.missing_dates == "first-seen":
         memory.first_seen = _recall(state / FIRST_SEEN)
     if config.feeds.archives:
@@ -144,6 +145,8 @@ class Pass:
                         files.commit(files.stage(state / FIRST_SEEN, _remember(memory.first_seen)))
                     if histories is not None:
                         history.remember_members(state, memory.histories)
+                    memory.addresses = addresses.given(collected.plan, memory.addresses)
+                    addresses.remember(state, memory.addresses)
                     # Before anybody can read an entry, its id is remembered: a crash in between gives no second one.
                     memory.names.write(self._settled(collected, memory, gate))
                     output.commit()

@@ -53,9 +53,10 @@ def place(named: Named) -> Place:
 class Roster:
     """The posts of a site at one instant. Not safe to use any more when ``fill`` or ``update`` raised."""
 
-    def __init__(self, config: Config) -> None:
-        """``config`` is that of all posts ever given."""
+    def __init__(self, config: Config, addresses: Mapping[str, str] | None = None) -> None:
+        """``config`` is that of all posts ever given; ``addresses`` are as in ``specs.plan``."""
         self.config = config
+        self.addresses = addresses or {}
         self.everyone: dict[str, Named] = {}
         """Path → every post that could be read, left out or not."""
         self.settled: dict[str, Settled] = {}
@@ -230,7 +231,7 @@ class Roster:
         return {key for key, members in found.items() if members}
 
     def _planned(self) -> None:
-        self.plan = specs.plan(self.config, self.out)
+        self.plan = specs.plan(self.config, self.out, self.addresses)
         self._aliases = self.plan.aliases
         self._first = {}
         for each in reversed(self.out):

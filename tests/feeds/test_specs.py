@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from feedservice.config.schema import Config
 from feedservice.feeds.identity import Named
 from feedservice.feeds.specs import plan
-from feedservice.model import FeedSpec, Post
+from feedservice.model import FeedKind, FeedSpec, Post
 
 
 def config(site: dict[str, object] | None = None, **feeds: object) -> Config:
@@ -142,3 +142,45 @@ def test_feeds_on_a_host_of_their_own() -> None:
     spec = specs(config(url="https://feeds.example.net"))["all"]
     assert spec.urls["atom"] == "https://feeds.example.net/all.atom"
     assert spec.paths["atom"] == "all.atom"
+
+
+def names(addresses: dict[str, str], *categories: str, **feeds: object) -> dict[str, str]:
+    """Return identity → slug of the category feeds."""
+    found = plan(config(**feeds), posts(*categories), addresses).specs
+    return {spec.term: spec.key for spec in found if spec.kind is FeedKind.CATEGORY}
+
+
+def test_a_name_is_not_given_to_another_category_when_its_own_is_gone() -> None:
+    assert names({}, "Q A") == {"q a": "q-a"}
+    later = names({"q-a": "q a"}, "Q-A")
+    assert later["q-a"] != "q-a"
+    assert later["q-a"].startswith("q-a-")
+
+
+def test_a_category_that_comes_back_has_its_name_again() -> None:
+    assert names({"q-a": "q a"}, "Q-A", "Q A")["q a"] == "q-a"
+    assert names({"q-a": "q a"}, "Q A") == {"q a": "q-a"}
+
+
+def test_the_one_that_was_first_keeps_its_name_beside_one_that_spells_it_better() -> None:
+    assert names({"q-a": "q a"}, "Q A", "Q-A")["q a"] == "q-a"
+
+
+def test_a_name_that_was_had_beside_another_stays_when_the_other_is_gone() -> None:
+    both = names({}, "Q A", "Q-A")
+    assert names({slug: key for key, slug in both.items()}, "Q A") == {"q a": both["q a"]}
+
+
+def test_a_renamed_category_may_have_the_name_of_its_former_self() -> None:
+    assert names({"ml": "ml"}, "AI", categories={"AI": {"slug": "ml", "aka": ["ML"]}}) == {"ai": "ml"}
+
+
+def test_a_slug_given_by_hand_that_was_another_s_is_refused() -> None:
+    settings = config(categories={"AI": {"slug": "ml"}})
+    found = plan(settings, posts("AI", "Print"), {"ml": "ml"})
+    assert [problem.rule for problem in found.problems] == ["feed.name-used"]
+    assert [spec.key for spec in found.specs] == ["all", "print"]
+
+
+def test_a_new_slug_by_hand_leaves_the_old_name_taken() -> None:
+    assert names({"ai": "ai"}, "AI", categories={"AI": {"slug": "machines"}}) == {"ai": "machines"}
