@@ -16,7 +16,7 @@ import click
 
 from feedservice.cli import output
 from feedservice.cli.standing import screen
-from feedservice.config import Loaded, load
+from feedservice.config import Loaded, load, salvage
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
 from feedservice.service import control, journal
@@ -132,7 +132,14 @@ def stop(ctx: click.Context, own_config: Path | None, timeout: float) -> None:
 
     It finishes the pass and the answers that it has begun. Nothing is done, and that is fine, when none runs.
     """
-    _stopped(load(own_config or ctx.obj, os.environ), timeout)
+    _stopped(_as_it_was(own_config or ctx.obj), timeout)
+
+
+def _as_it_was(path: Path) -> Loaded:
+    """Return the configuration, or what is left of one with mistakes: the service runs with what it was before."""
+    loaded, errors = salvage(path, os.environ)
+    output.say(errors)
+    return loaded
 
 
 def _stopped(loaded: Loaded, timeout: float) -> None:
@@ -188,7 +195,7 @@ def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
     Since when, the last pass, the next event, problems with path:line, the feeds, and what is being served. Exit code 4 when no
     service runs; 1 when it is not ready or something is an error.
     """
-    loaded = load(own_config or ctx.obj, os.environ)
+    loaded = _as_it_was(own_config or ctx.obj)
     told = control.ask(_state(loaded), {"do": "status"})
     if as_json:
         click.echo(output.json_text(told))
@@ -211,7 +218,7 @@ def logs(ctx: click.Context, own_config: Path | None, count: int, follow: bool, 
 
     That of a service that systemd runs is in the journal: journalctl -u feedservice.
     """
-    loaded = load(own_config or ctx.obj, os.environ)
+    loaded = _as_it_was(own_config or ctx.obj)
     log = _state(loaded) / LOG
     if not log.is_file():
         raise RefusedError(f"there is no log {log}", "`feedservice start` writes one; systemd's is `journalctl -u feedservice`")

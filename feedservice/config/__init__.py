@@ -23,7 +23,7 @@ from feedservice.config.schema import Config
 from feedservice.errors import ConfigError
 from feedservice.model import Problem, Severity
 
-__all__ = ["Config", "Loaded", "commented", "decoded", "detect_dialect", "load", "markdown", "parse", "schema", "show"]
+__all__ = ["Config", "Loaded", "commented", "decoded", "detect_dialect", "load", "markdown", "parse", "salvage", "schema", "show"]
 
 ENVIRONMENT = "environment"
 """``Problem.path`` of mistakes in environment variables."""
@@ -44,6 +44,17 @@ class Loaded:
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     """Read the file and the environment; raises ``ConfigError`` with every mistake, ``Problem.path`` as the path was given."""
+    loaded, errors = salvage(path, environ)
+    if errors:
+        raise ConfigError(errors)
+    return loaded
+
+
+def salvage(path: Path, environ: Mapping[str, str]) -> tuple[Loaded, tuple[Problem, ...]]:
+    """Return what is left without the mistakes, and these: enough to find a service that runs, not to run one.
+
+    Raises ``ConfigError`` when nothing is left.
+    """
     name = str(path)
     try:
         data = path.read_bytes()
@@ -53,14 +64,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise ConfigError([_whole(name, "config.unreadable", message, "check the path and its permissions")]) from error
-    config, problems = _parse(decoded(data, name), name, environ)
+    config, errors, warnings = _parse(decoded(data, name), name, environ)
+    if config is None:
+        raise ConfigError(errors)
     absolute = path.absolute()
-    return Loaded(config=config, path=absolute, root=absolute.parent, problems=problems)
+    return Loaded(config=config, path=absolute, root=absolute.parent, problems=warnings), errors
 
 
 def parse(text: str, *, name: str, environ: Mapping[str, str]) -> Config:
     """Return the configuration that a text and an environment make; raises ``ConfigError`` with every mistake."""
-    return _parse(text, name, environ)[0]
+    config, errors, _ = _parse(text, name, environ)
+    if errors or config is None:
+        raise ConfigError(errors)
+    return config
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -87,7 +103,8 @@ def _whole(name: str, rule: str, message: str, hint: str) -> Problem:
     return Problem(rule=rule, severity=Severity.ERROR, message=message, hint=hint, path=name)
 
 
-def _parse(text: str, name: str, environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]]:
+def _parse(text: str, name: str, environ: Mapping[str, str]) -> tuple[Config | None, tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return what is left of the configuration without its mistakes, the mistakes, and warnings."""
     read = document.read(text)
     laid = environment.overlay({} if read.values is None else read.values, environ)
     errors = [
@@ -113,9 +130,7 @@ def _parse(text: str, name: str, environ: Mapping[str, str]) -> tuple[Config, tu
         clashes = [dataclasses.replace(one, path=salvaged.original(one.path)) for one in consistency.mistakes(config)]
         errors += _placed(clashes, Severity.ERROR, name, read, laid)
         warnings = _placed(consistency.doubts(config), Severity.WARNING, name, read, laid)
-    if errors or config is None:
-        raise ConfigError(sorted(errors, key=_order))
-    return config, tuple(sorted(warnings, key=_order))
+    return config, tuple(sorted(errors, key=_order)), tuple(sorted(warnings, key=_order))
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:

@@ -66,7 +66,9 @@ def events(at: datetime, differences: Iterable[Difference], held: Iterable[Held]
         )
         for what, entries, note in kinds:
             if len(entries) > _MANY or (entries and not told.held):
-                yield Event(at=at, what=what, feed=told.feed, note=f"{len(entries)} entries")
+                yield Event(
+                    at=at, what=what, feed=told.feed, note=f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+                )
                 continue
             for each in entries:
                 yield Event(at=at, what=what, feed=told.feed, id=each.id, title=each.title, note=note)

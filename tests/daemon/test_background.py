@@ -129,3 +129,12 @@ def test_next_lists_what_comes_with_local_time_and_utc(site: Site) -> None:
     (site.content / "a.md").unlink()
     (site.content / "b.md").unlink()
     assert "Nothing changes by itself." in feedservice(site, "next")
+
+
+def test_with_a_broken_configuration_the_service_is_still_found_and_ended(background: Site) -> None:
+    feedservice(background, "start")
+    background.config.write_text(background.config.read_text("utf-8") + "nonsense: 1\n", "utf-8")
+    told = feedservice(background, "status", code=1)
+    assert "nonsense" in told
+    assert "running since" in told
+    assert "feedservice has stopped" in feedservice(background, "stop")
