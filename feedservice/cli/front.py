@@ -6,14 +6,14 @@ A pass gives its report to ``show``, in the thread that made it; everything else
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import gc
 import hashlib
 import logging
 import secrets
 import socket
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from feedservice.config.serve import Serve
 from feedservice.errors import RefusedError
 from feedservice.feeds import lifecycle
 from feedservice.feeds.formats import FORMATS
-from feedservice.model import Published
+from feedservice.model import FeedSpec, Published
 from feedservice.service import files
 from feedservice.service.report import Report
 from feedservice.web import counting, library, versions
@@ -46,7 +46,7 @@ _COUNTS_EVERY = 60.0
 logger = logging.getLogger("feedservice")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where and how to listen; ``path`` goes before host and port."""
 
@@ -59,26 +59,28 @@ class Place:
 class Front:
     """A server and what it serves: a ``Service`` of the daemon."""
 
-    def __init__(self, loaded: Loaded, place: Place) -> None:
-        """Nothing is read or opened before ``start``."""
+    def __init__(self, loaded: Loaded, place: Place, standing: Callable[[], Iterable[Published]] = tuple) -> None:
+        """Nothing is read or opened before ``start``; ``standing`` tells what was published before this process, and is there."""
         self.place = place
         self.urls: tuple[str, ...] = ()
         self.desk: Desk | None = None
         self.doors: dict[bytes, Door] = {}
         """Who answers what is no published document: ``Desk.doors``."""
         self._loaded = loaded
+        self._standing = standing
         self._server: Server | None = None
         self._memory: Memory | None = None
         self._published: tuple[Published, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
-        """Listen; before the first ``show``, everything is answered 503."""
+        """Listen; until the first ``show``, what an earlier process published is served, and all else is answered 503."""
         loaded, place, serve = self._loaded, self.place, self._loaded.config.serve
         said = terms(loaded.config, unix=place.path is not None)
         file = loaded.root / loaded.config.state / READERS
         counts = _recalled_counts(file)
-        desk = Desk(library.NOT_YET, said, bodies=Bodies(serve.memory), pollers=Pollers(said.fairness), counts=counts)
+        first = await asyncio.to_thread(self._recalled, loaded)
+        desk = Desk(first, said, bodies=Bodies(serve.memory), pollers=Pollers(said.fairness), counts=counts)
         save = Chore(every=_COUNTS_EVERY, do=lambda: _save_counts(file, counts))
         server = Server(desk, bounds=_bounds(serve), chores=[save], prepare=not place.plain)
         try:
@@ -113,7 +115,7 @@ class Front:
         published += self._kept(report, {each.path for each in published}, root)
         self._published = tuple(published)
         memory = self._remembered(loaded, published)
-        self.desk.publish(self._library(loaded, report, published, memory))
+        self.desk.publish(self._library(loaded, report.feeds, published, memory, due=report.due))
         if self._loop is not None:
             current = {held.key(coding) for held in self.desk.library.resources.values() for coding in held.stored}
             self._loop.call_soon_threadsafe(self.desk.bodies.retain, current)
@@ -136,14 +138,28 @@ class Front:
             if each.feed in stay and each.path not in there and (root / each.path).is_file():
                 yield each
 
-    def _library(self, loaded: Loaded, report: Report, published: Iterable[Published], memory: Memory) -> library.Library:
+    def _recalled(self, loaded: Loaded) -> library.Library:
+        """Return what can be served before the first pass: a restart is no reason to send readers away."""
+        published = tuple(self._standing())
+        if not published:
+            return library.NOT_YET
+        self._published = published
+        self._memory = _recalled_versions(loaded.root / loaded.config.state / VERSIONS)
+        now = datetime.now(UTC)
+        # What fell due meanwhile comes with the first pass: nobody is to keep an answer for long.
+        found = self._library(loaded, (), published, self._memory, due=now)
+        return dataclasses.replace(found, ready=False)
+
+    def _library(
+        self, loaded: Loaded, feeds: Sequence[FeedSpec], published: Iterable[Published], memory: Memory, *, due: datetime | None
+    ) -> library.Library:
         return library.make(
             published,
             root=loaded.root / loaded.config.output,
             terms=terms(loaded.config, unix=self.place.path is not None),
-            due=report.due,
+            due=due,
             memory=memory,
-            moved=lifecycle.moved(loaded.config, report.feeds),
+            moved=lifecycle.moved(loaded.config, feeds),
             gone=loaded.config.feeds.gone,
             before=self.desk.library if self.desk is not None else None,
         )

@@ -86,7 +86,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
     control = state / CONTROL
     too_long(control)
     engine = engine_of(loaded)
-    front = Front(loaded, place)
+    front = Front(loaded, place, engine.standing)
 
     voice = Voice(loaded, lambda: store_of(engine), front)
 

@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 
 from feedservice.config import Loaded
-from feedservice.model import Problem, Severity
-from feedservice.service import addresses, collect, history, keys, ledgerfile, publish, render
+from feedservice.model import Problem, Published, Severity
+from feedservice.service import addresses, collect, history, keys, ledgerfile, publish, render, shelf
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
 from feedservice.service.ledgerfile import Ledger
@@ -95,6 +95,16 @@ class Engine:
             except render.DamagedError:
                 ask = dataclasses.replace(ask, paths=None, full=True)
         raise publish.unsteady()
+
+    def standing(self) -> tuple[Published, ...]:
+        """Return what an earlier pass published and is still there, before the first pass of this process.
+
+        Nothing when there is no store that can be read: the pass says why, and makes it anew.
+        """
+        try:
+            return tuple(shelf.standing(self.store, self.out))
+        except (StoreError, ValueError):
+            return ()
 
     def close(self) -> None:
         """Let go of everything. Closing twice is fine."""

@@ -155,7 +155,8 @@ class Desk:
             return Decision(answer=Answer(status=HTTPStatus.NO_CONTENT.value, headers=(*_dated(now), ("allow", ALLOW))))
         held = library.find(found.path)
         if not isinstance(held, Held):
-            return self._not_here(held, now) if library.ready else unavailable(now, "the first pass is not done yet")
+            known = library.ready or held is not None
+            return self._not_here(held, now) if known else unavailable(now, "the first pass is not done yet")
         decision = _of_resource(held, asked, now)
         return dataclasses.replace(decision, until=0) if by_address else decision
 

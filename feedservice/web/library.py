@@ -94,7 +94,7 @@ class Library:
 
 EMPTY = Library(resources={}, moved={}, gone=frozenset())
 NOT_YET = Library(resources={}, moved={}, gone=frozenset(), ready=False)
-"""What is there before the first pass."""
+"""What is there before the first pass when nothing was published before."""
 
 
 def make(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from feedservice.errors import RefusedError
 from tests.daemon.conftest import CONFIG, ROOT, Site, post, wait_for
 
 T = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
@@ -329,6 +333,43 @@ def test_after_kill_9_the_next_one_starts(site: Site) -> None:
     site.write("second.md", post("Second", "2025-01-06"))
     site.start()
     assert site.titles() == ["Second", "First"]
+
+
+def test_a_restart_serves_what_was_published_before_its_first_pass_is_done(site: Site) -> None:
+    site.config.write_text(CONFIG + "feeds: {moved: {/old.xml: /feeds/all.atom}}\n", "utf-8")
+    site.start()
+    tag = {"If-None-Match": _tag(site, "/feeds/all.json")}
+    site.stop()
+    site.write("second.md", post("Second", "2025-01-06"))
+    # A pass reads what was decided about feeds; from this file it reads nothing until somebody writes.
+    decisions = site.state / "guard.json"
+    os.mkfifo(decisions)
+    site.start(wait=False)
+    status = wait_for(lambda: _serving(site))
+    site.url = status["serving"][0]
+    assert "the first pass is not done yet" in status["unready"]
+    assert site.titles() == ["First"]
+    assert site.get("/feeds/all.json", tag)[0] == 304
+    assert site.get("/old.xml")[0] == 200
+    assert site.get("/feeds/another.json")[0] == 503
+    with decisions.open("w", encoding="utf-8") as file:
+        decisions.unlink()
+        file.write('{"held": {}, "released": {}, "rejected": {}}')
+    site.ready()
+    assert site.titles() == ["Second", "First"]
+    assert site.get("/feeds/another.json")[0] == 404
+
+
+def _serving(site: Site) -> dict[str, Any] | None:
+    with contextlib.suppress(RefusedError):
+        status = site.ask("status")
+        return status if status["serving"] else None
+    return None
+
+
+def _tag(site: Site, path: str) -> str:
+    with urllib.request.urlopen(site.url + path, timeout=60) as answer:
+        return str(answer.headers["ETag"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -374,3 +376,33 @@ def test_a_post_follows_the_files_that_it_asked_for(engine: Engine, make_site: M
     report = engine.build(loaded, now=NOW, paths=["a.mp3"])
     assert report.read == 1
     assert b'length="6"' in (engine.out / "feeds" / "all.rss").read_bytes()
+
+
+def test_what_stands_before_the_first_pass_is_what_the_last_one_left(engine: Engine, make_site: MakeSite) -> None:
+    loaded = make_site(POSTS, "feeds: {aliases: {/feed.xml: all.atom}}\n")
+    assert engine.standing() == ()
+    report = engine.build(loaded, now=NOW)
+    engine = again(engine)
+    with contextlib.closing(engine):
+        left = {each.path: dataclasses.replace(each, changed=False) for each in report.published}
+        assert {each.path: each for each in engine.standing()} == left
+
+        # Restored from a backup: the same bytes with another time. Coded forms may be of anything.
+        os.utime(engine.out / "feeds/all.atom", ns=(1, 1))
+        assert left["feeds/all.atom"].codings
+        found = {each.path: each for each in engine.standing()}
+        assert found == {**left, "feeds/all.atom": dataclasses.replace(left["feeds/all.atom"], codings={})}
+
+        # Written by somebody else, and gone.
+        (engine.out / "feeds/all.atom").write_bytes(b"x" * left["feeds/all.atom"].size)
+        (engine.out / "feeds/all.json").unlink()
+        assert {each.path for each in engine.standing()} == left.keys() - {"feeds/all.atom", "feeds/all.json"}
+        engine.build(loaded, now=NOW)
+        assert {each.path for each in engine.standing()} == left.keys()
+
+
+def test_nothing_stands_when_the_store_is_damaged(engine: Engine, make_site: MakeSite) -> None:
+    engine.build(make_site(POSTS), now=NOW)
+    engine.close()
+    (engine.state / "store.db").write_bytes(b"no database " * 1000)
+    assert engine.standing() == ()
