@@ -16,7 +16,7 @@ PREFERRED = ("atom", "rss", "json")
 
 def render(title: str, specs: Sequence[FeedSpec], *, owner: Person | None, modified: datetime | None) -> bytes:
     """Return the document, one ``outline`` for each feed in the given order; dates in UTC, as every machine writes them."""
-    title, specs, owner = legal(title), legal(tuple(specs)), legal(owner)
+    title, owner = legal(title), legal(owner)
     opml = elements.root("opml", version="2.0")
     head = elements.add(opml, "head")
     elements.add(head, "title", title)
@@ -51,4 +51,4 @@ def _outline(body: elements.Element, spec: FeedSpec) -> None:
     outline = elements.add(body, "outline")
     for name, value in attributes.items():
         if value:
-            outline.set(name, value)
+            outline.set(name, legal(value))

@@ -143,20 +143,22 @@ def window(
     base = list(members[:size])
     if served is None:
         return Window(entries=tuple(base))
-    had = {each.id for each in served.entries}
+    had, at, before = {each.id for each in served.entries}, served.at, served.late
 
     def known(entry_id: str) -> bool:
         """Tell whether a post was out when the feed last went out."""
         since = out(entry_id)
-        return since is not None and since <= served.at
+        return since is not None and since <= at
 
     if had and size <= served.window:
         while base and base[-1].id not in had and known(base[-1].id):
             base.pop()
     late: dict[str, datetime] = {}
     behind: list[Named] = []
-    for each in members[size:] if stay else ():
-        since = served.late.get(each.id) if each.id in had else None if known(each.id) else now
+    # All but a few of a large feed were out long ago, and are passed over in a step each.
+    behind_it = (each for each in members[size:] if each.id in before or (since := out(each.id)) is None or since > at)
+    for each in behind_it if stay else ():
+        since = before.get(each.id) if each.id in had else None if known(each.id) else now
         if since is not None and now - since < stay and len(behind) < size:
             late[each.id] = since
             behind.append(each)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -124,12 +123,10 @@ class Collected:
         if found is None:
             stay = timedelta(seconds=seconds(self.config.feeds.late))
             members, served = self.members(spec.key), self.served.get(spec.key)
-            found = selection.window(members, spec.window, served, self._since, now=self.now, stay=stay)
+            rows = self.identified.rows
+            found = selection.window(members, spec.window, served, lambda name: rows[name].out, now=self.now, stay=stay)
             self._windows[spec.key] = found
         return found.entries
-
-    def _since(self, entry_id: str) -> datetime | None:
-        return self.identified.rows[entry_id].out
 
 
 def content_directory(loaded: Loaded) -> Path:
@@ -215,7 +212,7 @@ def collect(
     return Collected(
         config=loaded.config,
         context=context,
-        files=ChainMap({path: each.found for path, each in memory.standing.items()}, memory.files),
+        files=memory.files | {path: each.found for path, each in memory.standing.items()} if memory.standing else memory.files,
         roster=memory.roster,
         step=step,
         gone=frozenset(gone),

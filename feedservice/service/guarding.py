@@ -52,7 +52,8 @@ def served(state: Path) -> dict[str, Served]:
     found: dict[str, Served] = {}
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         each = _served(path)
-        found[each.feed] = each
+        if each is not None:
+            found[each.feed] = each
     return found
 
 
@@ -70,7 +71,8 @@ def remember(state: Path, each: Served) -> None:
         "late": {name: instant.isoformat() for name, instant in sorted(each.late.items())},
         "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
     }
-    _write((state / _FOLDER / name).with_suffix(".json"), values)
+    # One of these for every feed that is made: a pass does not wait for the disk until each is safe. See ``_served``.
+    _write((state / _FOLDER / name).with_suffix(".json"), values, durable=False)
 
 
 def decisions(state: Path) -> Decisions:
@@ -110,9 +112,13 @@ def decide(state: Path, made: Decisions) -> None:
         _write(state / _FILE, values)
 
 
-def _served(path: Path) -> Served:
+def _served(path: Path) -> Served | None:
+    """Return what a file says; None for one that a power cut took the bytes of."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip("\0"):
+            return None
+        stored = json.loads(text)
         return Served(
             feed=stored["feed"],
             since=_instant(stored["since"]),
@@ -141,7 +147,7 @@ def _damaged(path: Path, error: Exception) -> RefusedError:
     )
 
 
-def _write(path: Path, values: object) -> None:
+def _write(path: Path, values: object, *, durable: bool = True) -> None:
     body = (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass")
     if not files.same(path, body):
-        files.commit(files.stage(path, body))
+        files.commit(files.stage(path, body, durable=durable))

@@ -320,8 +320,7 @@ class Making:
     def _lists(self) -> None:
         """Stage what lists the feeds: OPML, and with pages an index, a style sheet and a list of links."""
         config, where, output = self._config, self._where, self.output
-        out = self.collected.roster.out
-        newest = max((each.post.updated or each.post.published for each in out), default=assemble.EPOCH)
+        newest = self.collected.roster.newest or assemble.EPOCH
         shelf = {spec.key: self._kept.get(spec.key) or self._made[spec.key].shelved for spec in self._specs}
         inputs = keys.site(self.settings, self._siblings, newest, shelf, pages.LATEST) if self.store is not None else ""
         before = self.memory.shelf.get("")

@@ -112,15 +112,9 @@ class Memory:
         for group in (self.troubled, self.broken, self.refers, self.lookers, self.outdated):
             group.discard(path)
 
-    def posts(self) -> dict[str, Post]:
-        """Return every post that can be read, as its author wrote it, or what stands in for it."""
-        found = {path: each.parsed.post for path, each in self.known.items() if each.parsed.post is not None}
-        for path, each in self.standing.items():
-            if each.parsed.post is not None:
-                found[path] = each.parsed.post
-            else:
-                found.pop(path, None)
-        return found
+    def posts(self) -> Posts:
+        """Return every post that can be read, as its author wrote it, or what stands in for it, by path, as it is from now on."""
+        return Posts(self)
 
     def post(self, path: str) -> Post | None:
         """Return one of ``posts``."""
@@ -135,11 +129,12 @@ class Memory:
             yield from (self.standing[path].parsed if path in self.standing else self.known[path].parsed).problems
 
     def settle(self) -> None:
-        """Take over from the roster what time has done."""
+        """Take over from the roster what time has done to the posts that it asked about."""
         roster = self.roster
         if roster is None:
             return
-        for path, settled in roster.settled.items():
+        for path in roster.settled if roster.affected is None else roster.affected & roster.settled.keys():
+            settled = roster.settled[path]
             known = self.known.get(path)
             if known is not None and known.settled is not settled and known.settled != settled:
                 self.known[path] = dataclasses.replace(known, settled=settled)
@@ -154,6 +149,31 @@ class Memory:
             (self.lookers, bool(known.looked)),
         ):
             (group.add if belongs else group.discard)(path)
+
+
+class Posts(Mapping[str, Post]):
+    """``Memory.posts``: making a table of a hundred thousand for the sake of one takes longer than all that is done with it."""
+
+    def __init__(self, memory: Memory) -> None:
+        """Look nothing up yet."""
+        self._memory = memory
+
+    def __getitem__(self, path: str) -> Post:
+        """Return a post. Raises ``KeyError`` when there is none that can be read."""
+        post = self._memory.post(path)
+        if post is None:
+            raise KeyError(path)
+        return post
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the paths."""
+        memory = self._memory
+        others = (path for path in memory.standing if path not in memory.known)
+        return (path for path in (*memory.known, *others) if memory.post(path) is not None)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
 
 
 def settled_of(known: Mapping[str, Known]) -> dict[str, Settled]:

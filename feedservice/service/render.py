@@ -390,10 +390,9 @@ def _batches(collected: Collected, orders: Sequence[Order], formats: Sequence[st
 
 def post_urls(collected: Collected) -> dict[str, str]:
     """Return how posts are named in links between posts → where they live: by path, and in Jekyll by ``YYYY-MM-DD-slug``."""
-    urls: dict[str, str] = {}
-    for each in sorted(collected.named, key=lambda each: (each.post.published, each.post.path)):
-        path = each.post.path
-        urls[path] = each.post.link
-        if "_posts/" in path:
-            urls.setdefault(path.rsplit("_posts/", 1)[1].rsplit(".", 1)[0], each.post.link)
+    urls = {each.post.path: each.post.link for each in collected.named}
+    short = [each for each in collected.named if "_posts/" in each.post.path]
+    # Of two posts with one such name, the older has it.
+    for each in sorted(short, key=lambda each: (each.post.published, each.post.path)):
+        urls.setdefault(each.post.path.rsplit("_posts/", 1)[1].rsplit(".", 1)[0], each.post.link)
     return urls

@@ -74,6 +74,8 @@ class Roster:
         """Path → posts that time will change."""
         self._first: dict[Label, Place] = {}
         self._aliases: Mapping[str, str] = {}
+        self._newest: datetime | None = None
+        """``newest``, while it is known."""
 
     @property
     def live(self) -> Live:
@@ -85,6 +87,13 @@ class Roster:
         """Return when time changes something next, UTC."""
         moments = (moment for each in self._timed.values() for moment in self._moments(each))
         return min(moments, default=None)
+
+    @property
+    def newest(self) -> datetime | None:
+        """Return when a post that is out was last published or updated, UTC; None when none is out."""
+        if self._newest is None:
+            self._newest = max(map(_changed, self.out), default=None)
+        return self._newest
 
     @property
     def problems(self) -> list[Problem]:
@@ -100,7 +109,7 @@ class Roster:
         self.everyone = {each.post.path: each for each in everyone}
         self.settled = dict(settled)
         self.affected = None
-        self.held, self._timed, self.out = {}, {}, []
+        self.held, self._timed, self.out, self._newest = {}, {}, [], None
         for each in self.everyone.values():
             self._judge(each, now)
         self.out.sort(key=lambda each: each.id)
@@ -125,7 +134,11 @@ class Roster:
         plan, members = self.plan, self.members
         moved = [self._moved(path, each, now) for path, each in affected.items()]
         touched = {key for old, _ in moved if old is not None for key in self._leave(old)}
-        for _, new in moved:
+        for old, new in moved:
+            if self._newest is not None and new is not None and _changed(new) >= self._newest:
+                self._newest = _changed(new)
+            elif old is not None and _changed(old) == self._newest:
+                self._newest = None
             if new is not None:
                 self.out.insert(bisect_left(self.out, place(new), key=place), new)
         if not self._keeps_plan(moved) or plan.problems or any(each and each.post.feeds for pair in moved for each in pair):
@@ -276,6 +289,10 @@ class Roster:
             for spec in self.plan.specs
             if before.get(spec.key) != spec or _other(members.get(spec.key, []), self.members[spec.key])
         }
+
+
+def _changed(named: Named) -> datetime:
+    return named.post.updated or named.post.published
 
 
 def _other(before: list[Named], after: list[Named]) -> bool:

@@ -105,7 +105,6 @@ def look(
     are links, names or inodes that may be another file's. What is ignored is not in the answer.
     """
     walk = _Walk(root, content, dialect, {path.resolve() for path in outside})
-    inodes = {found.fingerprint.inode: path for path, found in before.items()}
     looked: dict[str, Found | int | None] = {}
     for given in paths:
         path = unicodedata.normalize("NFC", given)
@@ -121,13 +120,20 @@ def look(
             looked[path] = None
         elif walk.post(path):
             found = _found(path, f"{walk.root}/{given}", stat)
-            twin = inodes.get(stat.st_ino, path)
-            if twin != path or (path in before and before[path].file != found.file):
+            if _is_twin(found, before) or (path in before and before[path].file != found.file):
                 return None
             looked[path] = found
         else:
             looked[path] = stat.st_size
     return None if walk.problems else looked
+
+
+def _is_twin(found: Found, before: Mapping[str, Found]) -> bool:
+    """Tell whether an inode may be that of another post: a scan leaves no two posts with one."""
+    inode, own = found.fingerprint.inode, before.get(found.path)
+    if own is not None and own.fingerprint.inode == inode:
+        return False
+    return any(each.fingerprint.inode == inode for each in before.values() if each is not own)
 
 
 def _found(path: str, file: str, stat: os.stat_result) -> Found:
