@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from feedservice.cli.announced import Announced
 from feedservice.cli.front import Front
@@ -24,8 +25,6 @@ from feedservice.service.announcing import Announcer
 from feedservice.service.credentials import Credentials
 from feedservice.service.deliver import Deliverer, Tools
 from feedservice.service.resolve import SystemResolver
-from feedservice.service.sender import Sender
-from feedservice.service.transport import Transport
 from feedservice.store import StoreError
 from feedservice.store.sql import SqlStore
 from feedservice.web import hub
@@ -33,6 +32,9 @@ from feedservice.web.fairness import client_address
 from feedservice.web.hub import Registrar, Room
 from feedservice.web.reception import Notice, Post
 from feedservice.web.terms import terms
+
+if TYPE_CHECKING:
+    from feedservice.service.sender import Sender
 
 logger = logging.getLogger("feedservice")
 
@@ -121,6 +123,10 @@ class Voice:
 
     async def _settings(self) -> None:
         """Read the keys, and make a way out by the lists of addresses that hold now."""
+        # A tenth of a second, which a service that tells nobody of anything has no use for.
+        from feedservice.service.sender import Sender  # noqa: PLC0415
+        from feedservice.service.transport import Transport  # noqa: PLC0415
+
         self._credentials = await asyncio.to_thread(credentials.read, self._loaded)
         for problem in self._credentials.problems:
             logger.error("%s: %s (%s)", problem.path, problem.message, problem.hint)

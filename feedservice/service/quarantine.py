@@ -10,8 +10,10 @@ file.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,21 +97,14 @@ def keep(
 
     ``kept`` is path → digest of what is known to be kept, and is brought up to date. A source that changed since it was read
     is left as it was kept: the next pass reads it anyhow. A copy that a power cut takes is made again: it is not made durable.
+    A copy has the time of its file: one of the same size and time is not read again by the next process.
     """
     wanted: set[str] = {_place(state, path).name for path in broken} if tidy else set()
     for post in posts:
         place = _place(state, post.path)
         if tidy:
             wanted.add(place.name)
-        if post.path in broken or kept.get(post.path) == post.digest or _digest(place) == post.digest:
-            kept[post.path] = post.digest
-            continue
-        try:
-            data = Path(files_of[post.path].file).read_bytes()
-        except FileNotFoundError:
-            continue
-        if posts_parse.digest(data) == post.digest:
-            files.commit(files.stage(place, data, durable=False))
+        if post.path in broken or kept.get(post.path) == post.digest or _copied(post, files_of[post.path], place):
             kept[post.path] = post.digest
     folder = state / _FOLDER
     for place in list(folder.iterdir()) if tidy and folder.is_dir() else ():
@@ -133,11 +128,23 @@ def _place(state: Path, path: str) -> Path:
     return state / _FOLDER / hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _digest(place: Path) -> str:
+def _copied(post: Post, found: Found, place: Path) -> bool:
+    """Tell whether the source of a post is kept, and see to it; not when the file is no longer what was read."""
+    size, time = found.fingerprint.size, found.fingerprint.mtime_ns
+    with contextlib.suppress(FileNotFoundError):
+        there = place.stat()
+        if (there.st_size, there.st_mtime_ns) == (size, time):
+            return True
     try:
-        return posts_parse.digest(place.read_bytes())
+        data = Path(found.file).read_bytes()
     except FileNotFoundError:
-        return ""
+        return False
+    if posts_parse.digest(data) != post.digest:
+        return False
+    if not files.same(place, data):
+        files.commit(files.stage(place, data, durable=False))
+    os.utime(place, ns=(time, time))
+    return True
 
 
 def places(rows: Iterable[Row]) -> dict[str, Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from datetime import timedelta
 
 import feedparser
@@ -114,6 +115,18 @@ def test_only_sources_of_shown_entries_are_kept(desk: Desk) -> None:
     desk.write("new.md", article("新しい", desk.now))
     desk.build()
     assert len(list((desk.root / ".feedservice" / "good").iterdir())) == 3
+
+
+def test_a_copy_that_a_power_cut_took_is_made_again_and_has_the_time_of_its_file(desk: Desk) -> None:
+    desk.archive(1)
+    desk.build()
+    (copy,) = (desk.root / ".feedservice" / "good").iterdir()
+    (file,) = desk.content.rglob("*.md")
+    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == (file.read_bytes(), file.stat().st_mtime_ns)
+    copy.write_bytes(b"")
+    os.utime(file, ns=(10**18, 10**18))
+    desk.build()
+    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == (file.read_bytes(), 10**18)
 
 
 def test_what_stands_in_does_so_after_a_restart(blog: Desk) -> None:
