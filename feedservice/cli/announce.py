@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from feedservice.cli import output
+from feedservice.cli import announced, output
 from feedservice.cli.outbox import outbox_of, wake
+from feedservice.cli.standing import span
 from feedservice.config import Loaded, load
 from feedservice.deliveries import Announcement, Outcome, Request, Trust
 from feedservice.errors import RefusedError
 from feedservice.push import announce as kinds
 from feedservice.push.addresses import networks
-from feedservice.service import credentials, hubcheck
+from feedservice.service import canary, credentials, hubcheck
 from feedservice.service.announcing import Announcer
+from feedservice.service.canary import perches
 from feedservice.service.hubcheck import Hub, Row, Verdict
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.sender import Sender
@@ -109,7 +113,7 @@ def targets() -> None:
 @_json
 @click.pass_context
 def _test(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
-    """Reach every hub, service and webhook of the configuration, and tell nobody anything.
+    """Reach every hub, service and webhook of the configuration, and tell nobody anything; say what the canary saw of each hub.
 
     A HEAD request shows that the name resolves, that the address may be called, and that TLS and HTTP work; which status comes
     back does not matter. Exit code 1 when one cannot be reached, or a key is missing.
@@ -118,20 +122,29 @@ def _test(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
     read = credentials.read(loaded)
     output.say(read.problems)
     found = asyncio.run(_reached(loaded))
+    now = datetime.now(UTC)
+    hubs = _watched(loaded, now)
     if as_json:
-        click.echo(
-            output.json_text(
-                [{"target": _place(url), "reached": each.status is not None, "outcome": _said(each)} for url, each in found]
-            )
-        )
+        told = [{"target": _place(url), "reached": each.status is not None, "outcome": _said(each)} for url, each in found]
+        click.echo(output.json_text([*told, *({"target": _place(hub), "canary": seen} for hub, seen in hubs.items())]))
     else:
         for url, each in found:
             mark = click.style("reached", fg="green") if each.status is not None else click.style("failed ", fg="red")
             click.echo(f"{mark}  {_place(url)}  {_said(each)}")
+        for seen in hubs.values():
+            told_of = json.loads(output.json_text(seen))
+            click.echo(f"canary   {announced.hub_line(told_of, span=lambda since: span(since, now))}")
         if not found:
             click.echo("The configuration names no target.")
     if read.problems or any(each.status is None for _, each in found):
         ctx.exit(1)
+
+
+def _watched(loaded: Loaded, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return hub → what the canary of the running service has seen of it."""
+    wanted = perches(loaded.config, ()).hubs
+    seen = canary.read(loaded.root / loaded.config.state / canary.NAME)
+    return {hub: announced.hub_told(seen[hub], now) for hub in wanted if hub in seen}
 
 
 def _root(ctx: click.Context) -> Path:

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
 from feedservice.cli import output
 from feedservice.deliveries import State
+from feedservice.push import canary
+from feedservice.push.canary import Standing, Watch
 from feedservice.service.deliver import Figures
 from feedservice.store.outbox import OutboxStanding
 from feedservice.web.metrics import Metric, Sample, counter, gauge
+
+_BAD = frozenset({Standing.REFUSED, Standing.SILENT})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,9 @@ class Announced:
     """None: the outbox cannot be read."""
     refusal: str = ""
     """Why not."""
+    watches: Sequence[Watch] = ()
+    """What the canary saw of each hub."""
+    now: datetime
 
 
 def told(it: Announced) -> dict[str, Any]:
@@ -39,8 +47,9 @@ def told(it: Announced) -> dict[str, Any]:
         "under_way": figures.under_way,
         "waiting": figures.waiting,
     }
+    hubs = [hub_told(watch, it.now) for watch in it.watches]
     if standing is None:
-        return {"attempts": attempts, "refusal": it.refusal}
+        return {"attempts": attempts, "refusal": it.refusal, "hubs": hubs}
     counts: dict[str, dict[str, int]] = {}
     for (kind, state), number in sorted(standing.counts.items()):
         counts.setdefault(kind, {})[state.value] = number
@@ -53,6 +62,23 @@ def told(it: Announced) -> dict[str, Any]:
         "retrying_hosts": list(standing.retrying_hosts),
         "oldest": standing.oldest,
         "next_due": standing.next_due,
+        "hubs": hubs,
+    }
+
+
+def hub_told(watch: Watch, now: datetime) -> dict[str, Any]:
+    """Return what the canary saw of a hub as JSON values; its callback is nobody's business."""
+    return {
+        "hub": watch.hub,
+        "topic": watch.topic,
+        "standing": canary.standing(watch, now).value,
+        "latency": None if watch.latency is None else round(watch.latency, 3),
+        "arrived": watch.arrived_at,
+        "arrivals": watch.arrivals,
+        "waiting_since": watch.since,
+        "missed": watch.missed,
+        "lease_end": watch.lease_end,
+        "refusal": watch.refusal or None,
     }
 
 
@@ -67,6 +93,7 @@ def numbers(it: Announced) -> list[Metric]:
         gauge("feedservice_attempts_under_way", "Requests that are being made.", figures.under_way),
         gauge("feedservice_attempts_waiting", "Claims that wait for their host.", figures.waiting),
         gauge("feedservice_outbox_readable", "1 when the outbox can be read.", float(standing is not None)),
+        *_hubs(it),
     ]
     if standing is None:
         return found
@@ -93,8 +120,43 @@ def numbers(it: Announced) -> list[Metric]:
     return found
 
 
+def _hubs(it: Announced) -> list[Metric]:
+    seen = {watch.hub: watch for watch in it.watches}
+    good = {hub: float(canary.standing(watch, it.now) not in _BAD) for hub, watch in seen.items()}
+    latency = {hub: watch.latency for hub, watch in seen.items() if watch.latency is not None}
+    since = {hub: watch.since.timestamp() for hub, watch in seen.items() if watch.since is not None}
+    arrivals = {hub: watch.arrivals for hub, watch in seen.items()}
+    return [
+        gauge("feedservice_hub_heard", "0 when a hub is silent or refuses the canary.", good, "hub"),
+        gauge("feedservice_hub_latency_seconds", "From publication to the last arrival.", latency, "hub"),
+        gauge("feedservice_hub_waiting_since_timestamp_seconds", "What was published then has not arrived.", since, "hub"),
+        counter("feedservice_hub_arrivals_total", "Deliveries that the canary got.", arrivals, "hub"),
+    ]
+
+
+def hub_line(said: Mapping[str, Any], *, span: Callable[[str], str]) -> str:
+    """Return a line for people about what ``hub_told`` said."""
+    latency = f"{said['latency']:.1f} s after publication" if said["latency"] is not None else "unasked for"
+    waiting = f" of {span(said['waiting_since'])} ago" if said["waiting_since"] is not None else ""
+    missed = f", {said['missed']:,} before it too" if said["missed"] else ""
+    never = f"nothing came of a version{waiting}{missed}" if waiting else "it never verified the subscription"
+    words = {
+        Standing.ASKED: "asked, not verified yet",
+        Standing.REFUSED: f"refused: {said['refusal']}",
+        Standing.LISTENING: "verified, nothing was published since",
+        Standing.EXPECTING: f"a version{waiting} is on its way",
+        Standing.ARRIVED: f"last arrival {latency}" + (f", {span(said['arrived'])} ago" if said["arrived"] else ""),
+        Standing.SILENT: f"silent: {never}",
+    }
+    standing = Standing(said["standing"])
+    text = f"{said['hub']}  {words[standing]}"
+    return click.style(text, fg="red") if standing in _BAD else text
+
+
 def lines(said: Mapping[str, Any], *, span: Callable[[str], str], when: Callable[[str], str]) -> Iterator[str]:
     """Yield lines for people about what ``told`` said; ``span`` says how long ago an instant was, ``when`` its local time."""
+    for each in said["hubs"]:
+        yield hub_line(each, span=span)
     if said["refusal"]:
         yield click.style(f"the outbox cannot be read: {said['refusal']}", fg="red")
         return

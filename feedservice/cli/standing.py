@@ -26,7 +26,7 @@ def screen(status: Mapping[str, Any], *, zone: str, now: datetime | None = None)
     yield f"{click.style('feedservice', bold=True)} {status['version']}  {ready}  process {status['pid']}"
     for reason in status["unready"]:
         yield f"  {click.style(reason, fg='red')}"
-    yield _row("running since", f"{when(status['since'])} ({_span(status['since'], at)})")
+    yield _row("running since", f"{when(status['since'])} ({span(status['since'], at)})")
     yield _row("configuration", status["config"])
     yield _row("serving", ", ".join(status["serving"]) or "nothing")
     if status["watching"]:
@@ -42,7 +42,7 @@ def screen(status: Mapping[str, Any], *, zone: str, now: datetime | None = None)
         yield _row("next change", f"{when(coming['at'])}{what}")
     said = status["announcing"]
     if said is not None:
-        for number, line in enumerate(announced.lines(said, span=lambda since: _span(since, at), when=when)):
+        for number, line in enumerate(announced.lines(said, span=lambda since: span(since, at), when=when)):
             yield _row("" if number else "announcing", line)
     yield from _contents(status)
 
@@ -55,7 +55,7 @@ def _last(status: Mapping[str, Any], at: datetime) -> Iterator[str]:
     if last is None:
         yield _row("last pass", "none yet")
         return
-    head = f"number {last['number']} ({', '.join(last['reasons'])}), {_span(last['at'], at)} ago, took {last['seconds']:.3f} s"
+    head = f"number {last['number']} ({', '.join(last['reasons'])}), {span(last['at'], at)} ago, took {last['seconds']:.3f} s"
     if last["refusal"]:
         yield _row("last pass", click.style(f"{head}: {last['refusal']}", fg="red"))
     else:
@@ -100,7 +100,7 @@ def _row(name: str, value: str) -> str:
     return f"  {name:<14} {value}"
 
 
-def _span(since: str, at: datetime) -> str:
+def span(since: str, at: datetime) -> str:
     """Return how long ago an instant was, in the unit that fits."""
     passed = max(0, int((at - datetime.fromisoformat(since)).total_seconds()))
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):

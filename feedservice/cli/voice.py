@@ -1,4 +1,4 @@
-"""What a running service says to the world, and hears from it: the delivery loop, the hub's doors, the plan of every pass.
+"""What a running service says to the world, and hears from it: deliveries, the hub's doors, the canary, the plan of every pass.
 
 A ``Service`` of the daemon. Without anything turned on in the section ``announce``, nothing of this runs.
 """
@@ -20,14 +20,18 @@ from feedservice.config.sections import seconds
 from feedservice.deliveries import Outcome, Request, Trust
 from feedservice.push.addresses import networks
 from feedservice.push.kinds import Terms
-from feedservice.service import announcing, credentials
+from feedservice.service import announcing, canary, credentials
 from feedservice.service.announcing import Announcer
+from feedservice.service.canary import Canary, Perches, perches
 from feedservice.service.credentials import Credentials
 from feedservice.service.deliver import Deliverer, Tools
 from feedservice.service.resolve import SystemResolver
 from feedservice.store import StoreError
 from feedservice.store.sql import SqlStore
 from feedservice.web import hub
+from feedservice.web.canary import PATH as CANARY
+from feedservice.web.canary import Perch
+from feedservice.web.desk import Door
 from feedservice.web.fairness import client_address
 from feedservice.web.hub import Registrar, Room
 from feedservice.web.reception import Notice, Post
@@ -54,6 +58,9 @@ class Voice:
         self._registrar: Registrar | None = None
         self._doors: set[bytes] = set()
         self._changing: asyncio.Task[None] | None = None
+        self._canary: Canary | None = None
+        self._perches: Perches | None = None
+        """What is to be watched; None before the first pass has said so."""
         self._complete = False
         """Every document is a topic; from then on passes see to that."""
 
@@ -67,6 +74,11 @@ class Voice:
         tools = Tools(outbox=store, send=self._send, terms=self._terms, now=_now, jitter=_jitter, keep=keep)
         self._deliverer = Deliverer(tools)
         await self._deliverer.start()
+        file = self._loaded.root / self._loaded.config.state / canary.NAME
+        self._canary = Canary(canary.Tools(outbox=store, send=self._send, now=_now, token=secrets.token_urlsafe, file=file))
+        await self._canary.start()
+        if self._perches is not None:
+            self._canary.look(self._perches)
         self._registrar = Registrar(store, self._room(), token=lambda: secrets.token_urlsafe(32), queued=self.wake)
         self._open()
 
@@ -74,6 +86,8 @@ class Voice:
         """Finish what was begun to be sent."""
         if self._changing is not None:
             await self._changing
+        if self._canary is not None:
+            await self._canary.stop()
         if self._deliverer is not None:
             await self._deliverer.stop()
         if self._sender is not None:
@@ -87,13 +101,15 @@ class Voice:
 
     async def announced(self) -> Announced | None:
         """Say how announcing goes; None while nobody is told of anything."""
-        if self._deliverer is None:
+        if self._deliverer is None or self._canary is None:
             return None
+        standing, refusal, now = None, "", _now()
         try:
-            standing = await asyncio.to_thread(lambda: self._outbox().outbox_standing(_now()))
+            standing = await asyncio.to_thread(lambda: self._outbox().outbox_standing(now))
         except StoreError as error:
-            return Announced(figures=self._deliverer.figures, standing=None, refusal=str(error))
-        return Announced(figures=self._deliverer.figures, standing=standing)
+            refusal = str(error)
+        watches = tuple(self._canary.watches)
+        return Announced(figures=self._deliverer.figures, standing=standing, refusal=refusal, watches=watches, now=now)
 
     def shown(self, loaded: Loaded) -> None:
         """Take up what a pass has announced; called in the thread that made it."""
@@ -103,8 +119,13 @@ class Voice:
                 made = Announcer(store, loaded.root / loaded.config.output).baseline(store.documents(), loaded.config, _now())
                 if made is not None:
                     store.announce(made)
+                self._perches = perches(loaded.config, store.documents())
                 self._complete = True
             self.wake()
+        else:
+            self._perches = Perches()
+        if self._canary is not None and self._perches is not None:
+            self._canary.look(self._perches)
 
     def change(self, loaded: Loaded) -> None:
         """Go on by another configuration; called in the event loop."""
@@ -156,7 +177,10 @@ class Voice:
         for path in self._doors:
             self._front.doors.pop(path, None)
         settings = config.announce
-        opened = hub.doors(at, self._registrar, websub=settings.websub.hub == "embedded", cloud=settings.rsscloud == "on")
+        websub, cloud = settings.websub, settings.rsscloud == "on"
+        opened: dict[bytes, Door] = {**hub.doors(at, self._registrar, websub=websub.hub == "embedded", cloud=cloud)}
+        if self._canary is not None and websub.canary:
+            opened[CANARY.encode("ascii")] = Perch(at, self._canary)
         self._front.doors.update(opened)
         self._doors = set(opened)
         key = self._credentials.indexnow_key

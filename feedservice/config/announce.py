@@ -51,6 +51,9 @@ class WebSub(Section):
     """Most subscriptions with callbacks on one host."""
     per_topic: int = Field(default=1_000_000, ge=1)
     """Most subscriptions to one feed."""
+    canary: bool = True
+    """`feedservice run` subscribes to a feed of its own at every hub that it names, and reports how long each takes, or that
+    it is silent. Only with `announce.environment: production`."""
 
 
 class Endpoint(Section):

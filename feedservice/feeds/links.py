@@ -61,6 +61,11 @@ def cloud_url(config: Config) -> str | None:
     return _origin(config) + "/rsscloud/pleaseNotify" if config.announce.rsscloud == "on" else None
 
 
+def canary_base(config: Config) -> str:
+    """Return the beginning of the public URLs at which hubs call the canary."""
+    return _origin(config) + "/-/canary/"
+
+
 def _origin(config: Config) -> str:
     parts = urlsplit(config.feeds.url or config.site.url)
     return f"{parts.scheme}://{parts.netloc}"

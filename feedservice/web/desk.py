@@ -106,7 +106,7 @@ class Desk:
         self.counts = counts
         self.clock = clock
         self.doors: Mapping[bytes, Door] = {}
-        """Path, or beginning of paths when it ends in a slash, → who answers there."""
+        """Path, or beginning of paths when it ends in a slash, → who answers there; the longest one counts."""
         self.current: tuple[Library, Memo] = (library, {})
         """The library, and what ``protocol`` has prepared from it."""
         self._dated: tuple[int, bytes] = (0, b"")
@@ -125,8 +125,8 @@ class Desk:
         path = asked.partition(b"?")[0]
         if not self.doors or path == HEALTH:
             return None
-        found = (door for place, door in self.doors.items() if path == place or (place[-1:] == b"/" and path.startswith(place)))
-        return next(found, None)
+        found = [place for place in self.doors if path == place or (place[-1:] == b"/" and path.startswith(place))]
+        return self.doors[max(found, key=len)] if found else None
 
     def now(self) -> datetime:
         """Return the second that answers are made in: all of one second are the same."""

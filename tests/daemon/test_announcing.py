@@ -35,7 +35,7 @@ def configure(site: Site, *hooks: str) -> None:
         + f"""\
 announce:
   verify: off
-  websub: {{hub: embedded}}
+  websub: {{hub: embedded, canary: false}}
   rsscloud: on
   callbacks: {{allow: 127.0.0.1}}
   targets: {{allow: 127.0.0.1}}

@@ -252,7 +252,7 @@ def test_what_is_no_file_is_the_program_s(program: int, front: int, line: str) -
     assert theirs.fields.get("access-control-allow-origin") == ours.fields.get("access-control-allow-origin")
 
 
-@pytest.mark.parametrize("path", ["/hub", "/rsscloud/pleaseNotify", "/RPC2", "/-/hooks/push"])
+@pytest.mark.parametrize("path", ["/hub", "/rsscloud/pleaseNotify", "/RPC2", "/-/hooks/push", "/-/canary/x"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_hub_and_hooks_reach_the_program(program: int, front: int, path: str, method: str) -> None:
     ours, theirs = (ask(port, f"{method} {path}", "Content-Length: 0") for port in (program, front))
