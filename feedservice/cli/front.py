@@ -121,7 +121,8 @@ class Front:
             self._loop.call_soon_threadsafe(self.desk.bodies.retain, current)
         # Readers first: the file is for the next start.
         if memory != self._memory:
-            _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory))
+            # Whoever loses it sends whole feeds once: no pass waits for the disk.
+            _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory), durable=False)
         self._memory = memory
         if first:
             for url in self.urls:
@@ -239,11 +240,12 @@ def _save_counts(file: Path, counts: Counts) -> None:
     _write(file, counting.to_json(counts.tally, counts.keys, datetime.now(UTC)))
 
 
-def _write(file: Path, data: bytes) -> None:
+def _write(file: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a file of the state directory; only its owner may read it."""
     if files.same(file, data):
         return
-    staged = files.stage(file, data)
+    staged = files.stage(file, data, durable=durable)
     staged.temporary.chmod(0o600)
     files.commit(staged)
-    files.settle({file.parent})
+    if durable:
+        files.settle({file.parent})

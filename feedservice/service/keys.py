@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feedservice import __version__
@@ -97,10 +97,15 @@ def specs(found: Sequence[FeedSpec]) -> str:
     return hashed([(spec.key, spec.title, spec.description, spec.language, dict(spec.urls), spec.home_url) for spec in found])
 
 
-def site(settings: str, siblings: str, newest: datetime, shelf: Mapping[str, Shelved], latest: int) -> str:
-    """Return the hash of everything that the files of no feed depend on: the ``latest`` entries of every feed, and its dates."""
-    shown: Collection[object] = [(key, each.updated, len(each.ids), each.keys[:latest]) for key, each in shelf.items() if key]
+def site(settings: str, siblings: str, newest: datetime, shown: Sequence[object]) -> str:
+    """Return the hash of everything that the files of no feed depend on; ``shown`` is what the index says of every feed."""
     return hashed(settings, siblings, newest, shown)
+
+
+def title(named: Named) -> object:
+    """Return what a list of titles shows of a post."""
+    post = named.post
+    return (post.canonical or post.link, post.title, post.published, post.language)
 
 
 def linked(of: Shelved, urls: Mapping[str, str]) -> bool:

@@ -322,7 +322,8 @@ class Making:
         config, where, output = self._config, self._where, self.output
         newest = self.collected.roster.newest or assemble.EPOCH
         shelf = {spec.key: self._kept.get(spec.key) or self._made[spec.key].shelved for spec in self._specs}
-        inputs = keys.site(self.settings, self._siblings, newest, shelf, pages.LATEST) if self.store is not None else ""
+        shown = [self._listed(spec, shelf[spec.key]) for spec in self._specs] if config.feeds.pages and self.store else ()
+        inputs = keys.site(self.settings, self._siblings, newest, shown) if self.store is not None else ""
         before = self.memory.shelf.get("")
         if before is not None and before.inputs == inputs and self._is_there(before) and not self.ask.full:
             self._kept[""] = before
@@ -334,11 +335,25 @@ class Making:
             previews = [self._preview(spec, shelf[spec.key]) for spec in self._specs]
             index = pages.index(self._page, previews)
             output.put(where.index, index, name="html", media_type=HTML, last_modified=newest)
-            css = pages.xml_stylesheet(self._page, self._specs)
-            output.put(where.stylesheet, css, name="css", media_type=CSS, last_modified=newest)
-            output.put(where.snippet, pages.snippet(self._specs), name="snippet", media_type=HTML, last_modified=newest)
+            if before is not None and self._same_settings and self._is_there(before):
+                # What names feeds only, and no posts.
+                output.keep(each for each in before.published if each.path in {where.stylesheet, where.snippet})
+            else:
+                css = pages.xml_stylesheet(self._page, self._specs)
+                output.put(where.stylesheet, css, name="css", media_type=CSS, last_modified=newest)
+                output.put(where.snippet, pages.snippet(self._specs), name="snippet", media_type=HTML, last_modified=newest)
         shelved = Shelved(key="", inputs=inputs, updated=newest)
         self._made[""] = _Part(shelved=shelved, start=start, end=len(output.published))
+
+    def _listed(self, spec: FeedSpec, shelved: Shelved) -> object:
+        """Return what the index shows of a feed, without asking for its window: titles that stay cost a look each."""
+        if shelved.held:
+            shown = self._preview(spec, shelved)
+            return (shown.updated, shown.total, [(each.url, each.title, each.published, each.language) for each in shown.entries])
+        rows, everyone = self.collected.identified.rows, self.collected.roster.everyone
+        known = (rows.get(name) for name in shelved.ids[: pages.LATEST])
+        latest = [keys.title(everyone[row.path]) for row in known if row is not None and row.path in everyone]
+        return (shelved.updated, len(shelved.ids), latest)
 
     def _preview(self, spec: FeedSpec, shelved: Shelved) -> Preview:
         """Return what the index shows of a feed: titles only."""

@@ -406,3 +406,20 @@ def test_nothing_stands_when_the_store_is_damaged(engine: Engine, make_site: Mak
     engine.close()
     (engine.state / "store.db").write_bytes(b"no database " * 1000)
     assert engine.standing() == ()
+
+
+def test_what_lists_the_feeds_is_made_anew_when_what_it_lists_is_another(engine: Engine, make_site: MakeSite) -> None:
+    engine.build(make_site(POSTS), now=NOW)
+
+    def lists(body: str, title: str, date: str = "2025-05-02 09:00") -> set[str]:
+        loaded = make_site({"b.md": post(title, date, "categories: [投資分析, C#]\n", body=body)})
+        found = written(engine.build(loaded, now=NOW + HOUR, paths=["b.md"]))
+        assert "feeds/all.atom" in found
+        return {path for path in found if path.count("/") < 2 and path.endswith((".opml", ".css", ".html"))}
+
+    assert lists("別の本文", "二") == set()
+    assert lists("別の本文", "題") == {"feeds/index.html"}
+    loaded = make_site({"d.md": post("四", "2025-05-09 09:00")})
+    found = written(engine.build(loaded, now=NOW + HOUR, paths=["d.md"]))
+    assert {"feeds.opml", "feeds/index.html"} <= found
+    assert found.isdisjoint({"feeds/feed.css", "feeds/links.html"})
