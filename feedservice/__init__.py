@@ -30,6 +30,7 @@ Changed documents become deliveries, and the two are written in one transaction:
   the file system passed in, and return values; only ``service``, ``web`` and ``cli`` act.
 - ``posts``, ``feeds`` and ``push`` never import each other; ``service`` brings them together. ``taxonomy``, ``globs`` and
   ``dates`` stand beside the nouns because several wings need them.
+- Posts are read and rendered in processes of ``service.forkserver``: one on which a parser hangs or crashes is a ``Problem``.
 - An entry is rendered once and its bytes are shared by every feed with the same ``Profile``; a post that no feed shows is not
   rendered at all.
 - Each library has one door. ``tests/test_architecture.py`` holds the table of who may import what.

@@ -19,6 +19,7 @@ from feedservice.feeds.selection import Reason
 from feedservice.model import Severity
 from feedservice.service import publish
 from feedservice.service.collect import Progress
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.report import Report
 
 _HELD = {
@@ -58,12 +59,16 @@ def build(
     now = now_of(loaded, as_of)
     target = out or loaded.root / loaded.config.output
     # A directory of its own is nobody else's; what is served is written by one at a time.
-    with only_one(loaded) if out is None else contextlib.nullcontext(), output.progress() as progress:
+    with (
+        ForkServer() as server,
+        only_one(loaded) if out is None else contextlib.nullcontext(),
+        output.progress() as progress,
+    ):
         if out is None and as_of is None:
-            report = _remembered(loaded, now, strict=strict, emptied=emptied, progress=progress)
+            report = _remembered(loaded, server, now, strict=strict, emptied=emptied, progress=progress)
         else:
             # Another directory, or another time: nothing that the next pass should take for what readers have.
-            report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress)
+            report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress, server=server)
     if as_json:
         click.echo(output.json_text(report_json(report)))
     else:
@@ -75,11 +80,11 @@ def build(
         ctx.exit(4 if strict or nothing else 1)
 
 
-def _remembered(loaded: Loaded, now: datetime, *, strict: bool, emptied: bool, progress: Progress) -> Report:
+def _remembered(loaded: Loaded, server: ForkServer, now: datetime, *, strict: bool, emptied: bool, progress: Progress) -> Report:
     # The database takes a while to import: only who builds pays for it.
     from feedservice.cli.engine import engine_of  # noqa: PLC0415
 
-    with contextlib.closing(engine_of(loaded)) as engine:
+    with contextlib.closing(engine_of(loaded, server)) as engine:
         return engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress)
 
 
@@ -97,8 +102,8 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
     Exit code 1 when something is an error; warnings alone are fine. --format github prints annotations for a pull request.
     """
     loaded = loaded_of(ctx, own_config)
-    with output.progress() as progress:
-        problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress)
+    with ForkServer() as server, output.progress() as progress:
+        problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if as_json or style == "json":
         click.echo(output.json_text([output.problem_json(problem) for problem in problems]))
@@ -123,7 +128,8 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
 def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as_of: str | None) -> None:
     """Print one feed as it would be now. FEED is its key: all, or a category's slug."""
     loaded = loaded_of(ctx, own_config)
-    body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of))
+    with ForkServer() as server:
+        body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of), server=server)
     output.say(problems)
     sys.stdout.buffer.write(body)
 

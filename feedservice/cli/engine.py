@@ -9,6 +9,7 @@ from typing import Any
 from feedservice.config import Loaded
 from feedservice.service.announcing import Announcer, Revision
 from feedservice.service.engine import Engine
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.remember import Replaced
 from feedservice.service.roster import Roster
 from feedservice.store.sql import SqlStore, open_store
@@ -17,8 +18,11 @@ STORE = "store.sqlite"
 """File of the state directory."""
 
 
-def engine_of(loaded: Loaded) -> Engine:
-    """Return what builds a site and plans what is announced; whoever uses it is ``alone.only_one``, and closes it."""
+def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
+    """Return what builds a site and plans what is announced; whoever uses it is ``alone.only_one``, and closes it.
+
+    Posts are read and rendered in the processes of ``server``.
+    """
     root, config = loaded.root, loaded.config
     out = root / config.output
 
@@ -27,7 +31,7 @@ def engine_of(loaded: Loaded) -> Engine:
         planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now)
         return {} if planned is None else {"announcement": planned}
 
-    engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce)
+    engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce, server=server)
     return engine
 
 

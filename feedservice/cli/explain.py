@@ -22,6 +22,7 @@ from feedservice.feeds.identity import Named
 from feedservice.feeds.ledger import Row
 from feedservice.model import Problem
 from feedservice.service import preview
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.preview import Sight
 
 
@@ -49,8 +50,8 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
-    with output.progress() as progress:
-        sight = preview.look(loaded, now=now, progress=progress)
+    with ForkServer() as server, output.progress() as progress:
+        sight = preview.look(loaded, now=now, progress=progress, server=server)
     found = list(preview.find(sight, post))
     if not found:
         raise RefusedError(

@@ -70,9 +70,10 @@ def built(loaded: Loaded, wanted: Wanted, feeds: Sequence[str] = (), *, wait: bo
 def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     # The database takes longer to import than a service to answer: only who builds here pays for it.
     from feedservice.cli.engine import engine_of  # noqa: PLC0415
+    from feedservice.service.forkserver import ForkServer  # noqa: PLC0415
 
-    with only_one(loaded), output.progress() as progress:
-        engine = engine_of(loaded)
+    with ForkServer() as server, only_one(loaded), output.progress() as progress:
+        engine = engine_of(loaded, server)
         began = datetime.now(UTC)
         try:
             report = engine.build(loaded, now=began, full=wanted.full, emptied=wanted.emptied, progress=progress)

@@ -30,6 +30,7 @@ from feedservice.service import journal
 from feedservice.service.control import NAME as CONTROL
 from feedservice.service.control import Control, too_long
 from feedservice.service.daemon import Daemon, Errand, Work
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
@@ -68,6 +69,7 @@ def run(
     """
     config = own_config or ctx.obj
     loaded = load(config, os.environ)
+    server = ForkServer()
     serve = loaded.config.serve
     if path is None and host is None and port is None and serve.socket is not None:
         path = loaded.root / serve.socket
@@ -76,16 +78,16 @@ def run(
     except OSError as error:
         raise RefusedError(f"cannot write {log_file}: {error.strerror}", "check its directory, or choose another") from error
     place = Place(host=host or serve.host, port=serve.port if port is None else port, path=path, plain=plain)
-    with only_one(loaded), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(loaded, config, place))
+    with server, only_one(loaded), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(loaded, config, place, server))
 
 
-async def _serve(loaded: Loaded, config: Path, place: Place) -> None:
+async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer) -> None:
     """Bring together what the daemon needs, and run it."""
     state = loaded.root / loaded.config.state
     control = state / CONTROL
     too_long(control)
-    engine = engine_of(loaded)
+    engine = engine_of(loaded, server)
     front = Front(loaded, place, engine.standing)
 
     voice = Voice(loaded, lambda: store_of(engine), front)

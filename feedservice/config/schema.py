@@ -171,6 +171,8 @@ class Content(Section):
     """Longest automatic summary elsewhere, in words."""
     max_post_bytes: Size = 10 * 1024**2
     """A larger file is refused."""
+    max_render_time: Duration = "10s"
+    """A post that takes longer to read or to render is left out; `0s` for no limit."""
     max_front_matter_bytes: Size = 64 * 1024
     """A longer front matter is refused."""
     unsafe_html: bool = False

@@ -28,7 +28,7 @@ from feedservice.feeds.ledger import Identified
 from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
 from feedservice.model import FeedSpec, Post, Problem
-from feedservice.posts.parse import Context, kept_keys
+from feedservice.posts.parse import Context, Parsed, kept_keys
 from feedservice.service import quarantine, records, scan, workers
 from feedservice.service.guarding import Decisions
 from feedservice.service.memory import Memory, settled_of
@@ -198,10 +198,10 @@ def collect(
     gone = [path for path in suspects if path in memory.known and path not in memory.files]
     for path in gone:
         memory.forget(path)
-    fresh = [path for path in suspects if path in memory.files and (ask.full or _stale(path, memory))]
+    fresh = [path for path in suspects if path in memory.files and (ask.full or _stale(path, memory, pool.fatal))]
     changed: dict[str, Post | None] = dict.fromkeys(gone)
     changed |= _read(fresh, loaded.config, context, ask, pool=pool, memory=memory, progress=progress)
-    changed |= _stood_in(loaded, changed.keys(), context, memory, ask)
+    changed |= _stood_in(loaded, changed.keys(), context, memory, ask, pool)
     posts = memory.posts()
     unusable = {path for path in memory.broken | memory.standing.keys() if path not in posts}
     whole = ask.full or memory.roster is None
@@ -263,8 +263,16 @@ def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collectio
     return suspects
 
 
-def _stood_in(loaded: Loaded, changed: Collection[str], context: Context, memory: Memory, ask: Ask) -> dict[str, Post | None]:
+def _stood_in(
+    loaded: Loaded, changed: Collection[str], context: Context, memory: Memory, ask: Ask, pool: Workers
+) -> dict[str, Post | None]:
     """Let last good versions stand in, or do so no more; return the posts that are other than before by that."""
+
+    def read(copy: Found) -> Parsed | None:
+        (made,) = pool.map(workers.parse_batch, [workers.ToParse(files=[copy], context=context)])
+        parsed = made[0].parsed
+        return None if parsed is None or parsed.post is None or parsed.post.digest in pool.fatal else parsed
+
     places = memory.names.places()
     wanted = memory.standing.keys() | memory.broken | set(changed)
     if not memory.stood:
@@ -274,8 +282,8 @@ def _stood_in(loaded: Loaded, changed: Collection[str], context: Context, memory
     suspects = [path for path in wanted if path in memory.known]
     before = {path: each.parsed.post for path, each in memory.standing.items()}
     parsed = [memory.known[path].parsed for path in suspects]
-    state = loaded.root / loaded.config.state
-    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, context, ask.now)
+    state, grace = loaded.root / loaded.config.state, timedelta(seconds=seconds(loaded.config.content.grace))
+    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, read, grace=grace, now=ask.now)
     other: dict[str, Post | None] = {}
     for path in before.keys() | memory.standing.keys():
         post = memory.post(path)
@@ -284,10 +292,11 @@ def _stood_in(loaded: Loaded, changed: Collection[str], context: Context, memory
     return other
 
 
-def _stale(path: str, memory: Memory) -> bool:
+def _stale(path: str, memory: Memory, fatal: Collection[str]) -> bool:
     known = memory.known.get(path)
     return (
         known is None
+        or (known.post is not None and known.post.digest in fatal)
         or known.fingerprint != memory.files[path].fingerprint
         or path in memory.outdated
         or any(memory.media.get(other) != size for other, size in known.looked)
@@ -306,7 +315,7 @@ def _read(
     batches = (
         workers.ToParse(
             files=[memory.files[path] for path in paths[start : start + size]],
-            digests={} if ask.full else _digests(paths[start : start + size], memory),
+            digests={} if ask.full else _digests(paths[start : start + size], memory, pool.fatal),
             context=context,
         )
         for start in range(0, len(paths), size)
@@ -320,6 +329,8 @@ def _read(
                 memory.note(path, dataclasses.replace(before, fingerprint=fingerprint))
                 continue
             parsed = each.parsed
+            if parsed.post is not None and parsed.post.digest in pool.fatal:
+                parsed = workers.refused(path, pool.fatal[parsed.post.digest])
             post, old = parsed.post, before.post if before is not None else None
             if parsed.undated and post is not None:
                 memory.first_seen[path] = post.published
@@ -335,12 +346,12 @@ def _read(
     return changed
 
 
-def _digests(paths: Sequence[str], memory: Memory) -> dict[str, str]:
+def _digests(paths: Sequence[str], memory: Memory, fatal: Collection[str]) -> dict[str, str]:
     """Return the digests of posts that need not be read again when their bytes are the same."""
     found: dict[str, str] = {}
     for path in paths:
         known = memory.known.get(path)
-        if known is None or known.post is None or path in memory.outdated:
+        if known is None or known.post is None or path in memory.outdated or known.post.digest in fatal:
             continue
         if all(memory.media.get(other) == size for other, size in known.looked):
             found[path] = known.post.digest

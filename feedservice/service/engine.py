@@ -22,6 +22,7 @@ from feedservice.model import Problem, Published, Severity
 from feedservice.service import addresses, collect, history, keys, ledgerfile, publish, render, shelf
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.ledgerfile import Ledger
 from feedservice.service.memory import Memory
 from feedservice.service.naming import Names
@@ -44,18 +45,28 @@ class Engine:
     """
 
     def __init__(
-        self, state: Path, opener: Opener, *, out: Path, announce: Announce | None = None, file: str = "store.sqlite"
+        self,
+        state: Path,
+        opener: Opener,
+        *,
+        out: Path,
+        announce: Announce | None = None,
+        file: str = "store.sqlite",
+        server: ForkServer | None = None,
     ) -> None:
         """Keep everything; the store is opened by the first pass.
 
         ``state`` is the state directory, ``out`` the output directory. ``file`` is how the names of the store's files in the
-        state directory begin: when they are damaged they are put aside.
+        state directory begin: when they are damaged they are put aside. With a ``server`` posts are read and rendered in its
+        processes: none of them can end this one.
         """
         self.state = state
         self.out = out
         self._opener = opener
         self._announce = announce
         self._file = file
+        self._server = server
+        self._fatal: dict[str, Problem] = {}
         self._store: Store | None = None
         self._memory: Memory | None = None
         self._problems: list[Problem] = []
@@ -87,6 +98,9 @@ class Engine:
         ``StoreError`` when it could not be remembered; what was published stays as it was, or is completed by the next pass.
         """
         ask = Ask(now=now, paths=paths, full=full, emptied=emptied)
+        if full or self._loaded is None or self._loaded.config != loaded.config:
+            # Who asks for everything anew, or for something else, has every post tried again.
+            self._fatal.clear()
         for _ in range(_TRIES):
             try:
                 return self._attempt(loaded, ask, strict=strict, progress=progress)
@@ -119,7 +133,7 @@ class Engine:
         self._memory = None
         count = 1 if memory.known and not ask.full else publish.processes(loaded)
         work = Pass(loaded=loaded, ask=ask, out=self.out, strict=strict, progress=progress, announce=self._announce)
-        with Workers(count) as pool:
+        with Workers(count, self._server, self._fatal) as pool:
             report = work.make(memory, pool, self.store)
         if strict and report.errors:
             return report

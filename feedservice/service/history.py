@@ -164,7 +164,6 @@ def _render(
     formats = list(head.spec.urls)
     wanted = {each.post.path: profile for each in named}
     rendered = {each.path: each for each in render.fragments(collected, wanted, formats, pool)}
-    named = [each for each in named if not rendered[each.post.path].failed]
     problems: list[Problem] = []
     for name in formats:
         parts: list[Fragment] = [rendered[each.post.path].fragments[profile, name] for each in named]

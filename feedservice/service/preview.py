@@ -14,6 +14,7 @@ from feedservice.feeds.ledger import Row
 from feedservice.model import Problem
 from feedservice.service import guarding, render
 from feedservice.service.collect import Ask, Collected, Progress, collect
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.gate import judge
 from feedservice.service.guarding import Decisions
 from feedservice.service.publish import every_feed, exported, ordered, processes, silent
@@ -34,20 +35,22 @@ class Sight:
     problems: tuple[Problem, ...]
 
 
-def look(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> Sight:
+def look(loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None) -> Sight:
     """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``."""
-    with Workers(processes(loaded)) as pool:
+    with Workers(processes(loaded), server) as pool:
         return _look(loaded, now, pool, progress)
 
 
-def differences(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[tuple[Verdict, ...], tuple[Problem, ...]]:
+def differences(
+    loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None
+) -> tuple[tuple[Verdict, ...], tuple[Problem, ...]]:
     """Return what readers of each feed would see if it went out at ``now``, and every problem on the way; nothing is written.
 
     Raises ``RefusedError``.
     """
-    for _ in range(_TRIES):
-        try:
-            with Workers(processes(loaded)) as pool:
+    with Workers(processes(loaded), server) as pool:
+        for _ in range(_TRIES):
+            try:
                 sight = _look(loaded, now, pool, progress)
                 collected, problems, found = sight.collected, list(sight.problems), list[Verdict]()
                 formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
@@ -55,8 +58,8 @@ def differences(loaded: Loaded, *, now: datetime, progress: Progress = silent) -
                     problems += made.problems
                     found.append(judge(made, collected, sight.served.get(made.spec.key), now))
                 return tuple(found), ordered(problems)
-        except render.ChangedError:
-            continue
+            except render.ChangedError:
+                continue
     raise RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
 
 

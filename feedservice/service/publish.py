@@ -32,6 +32,7 @@ from feedservice.model import Problem, Severity
 from feedservice.service import addresses, files, guarding, history, keys, ledgerfile, quarantine, remember, render, workers
 from feedservice.service import collect as collecting
 from feedservice.service.collect import Ask, Collected, Progress, collect, content_directory
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.gate import Gate
 from feedservice.service.ledgerfile import Ledger
 from feedservice.service.making import Making
@@ -52,18 +53,26 @@ def silent(_what: str, _done: int, _total: int) -> None:
     """Show no progress."""
 
 
-def build(loaded: Loaded, *, now: datetime, out: Path, strict: bool = False, progress: Progress = silent) -> Report:
+def build(
+    loaded: Loaded,
+    *,
+    now: datetime,
+    out: Path,
+    strict: bool = False,
+    progress: Progress = silent,
+    server: ForkServer | None = None,
+) -> Report:
     """Make one pass that remembers nothing but what it has to, and return what it did: for an output directory of its own.
 
-    With ``strict`` nothing is written when anything is an error. Raises ``RefusedError`` when nothing could be done: no
-    content directory, an output directory that cannot be written, posts that never hold still.
+    With ``strict`` nothing is written when anything is an error; with a ``server`` posts are read and rendered in its processes.
+    Raises ``RefusedError`` when nothing could be done: no content directory, an output directory that cannot be written, posts
+    that never hold still.
     """
-    for _ in range(_TRIES):
-        memory = exported(loaded)
-        with Workers(processes(loaded)) as pool:
+    work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress)
+    with Workers(processes(loaded), server) as pool:
+        for _ in range(_TRIES):
             try:
-                work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress)
-                return work.make(memory, pool, None)
+                return work.make(exported(loaded), pool, None)
             except render.ChangedError:
                 continue
     raise unsteady()
@@ -216,11 +225,11 @@ def _counted(held: Iterable[Reason]) -> dict[Reason, int]:
     return counts
 
 
-def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tuple[Problem, ...]:
+def check(loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None) -> tuple[Problem, ...]:
     """Return every problem of the configuration, of every post, and of every feed as it would be now; nothing is written."""
-    for _ in range(_TRIES):
-        try:
-            with Workers(processes(loaded)) as pool:
+    with Workers(processes(loaded), server) as pool:
+        for _ in range(_TRIES):
+            try:
                 collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
                 problems = [*loaded.problems, *collected.problems]
                 wanted = every_feed(collected)
@@ -231,27 +240,38 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent) -> tupl
                 rest = [each.post.path for each in collected.named if each.post.path not in shown]
                 problems += render.every_problem(collected, rest, pool, progress)
                 return ordered(problems)
-        except render.ChangedError:
-            continue
+            except render.ChangedError:
+                continue
     raise unsteady()
 
 
-def one(loaded: Loaded, key: str, name: str, *, now: datetime) -> tuple[bytes, tuple[Problem, ...]]:
+def one(
+    loaded: Loaded, key: str, name: str, *, now: datetime, server: ForkServer | None = None
+) -> tuple[bytes, tuple[Problem, ...]]:
     """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
-    with Workers(1) as pool:
-        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
-        feed = next((each for each in every_feed(collected) if key in {each.spec.key, *each.spec.paths.values()}), None)
-        if feed is None:
-            known = ", ".join(spec.key for spec in collected.plan.specs[:20])
-            raise RefusedError(f"there is no feed {key!r}", f"the feeds are: {known}")
-        spec = feed.spec
-        if name not in spec.urls:
-            spec = dataclasses.replace(
-                spec, urls={**spec.urls, name: next(iter(spec.urls.values()))}, paths={**spec.paths, name: name}
-            )
-        feed = dataclasses.replace(feed, spec=spec)
-        made, _ready = next(render.make(collected, [feed], [name], pool, silent, render.Settings(now=now)))
-        return made.documents[0].body, ordered(made.problems)
+    with Workers(1, server) as pool:
+        for _ in range(_TRIES):
+            try:
+                return _one(loaded, key, name, now, pool)
+            except render.ChangedError:
+                continue
+    raise unsteady()
+
+
+def _one(loaded: Loaded, key: str, name: str, now: datetime, pool: Workers) -> tuple[bytes, tuple[Problem, ...]]:
+    collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
+    feed = next((each for each in every_feed(collected) if key in {each.spec.key, *each.spec.paths.values()}), None)
+    if feed is None:
+        known = ", ".join(spec.key for spec in collected.plan.specs[:20])
+        raise RefusedError(f"there is no feed {key!r}", f"the feeds are: {known}")
+    spec = feed.spec
+    if name not in spec.urls:
+        spec = dataclasses.replace(
+            spec, urls={**spec.urls, name: next(iter(spec.urls.values()))}, paths={**spec.paths, name: name}
+        )
+    feed = dataclasses.replace(feed, spec=spec)
+    made, _ready = next(render.make(collected, [feed], [name], pool, silent, render.Settings(now=now)))
+    return made.documents[0].body, ordered(made.problems)
 
 
 def every_feed(collected: Collected) -> list[render.Wanted]:

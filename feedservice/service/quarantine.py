@@ -14,15 +14,14 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from feedservice.config.sections import seconds
 from feedservice.feeds.ledger import Row
-from feedservice.model import Post, Problem, Severity, Source
+from feedservice.model import Post, Problem, Severity
 from feedservice.posts import parse as posts_parse
-from feedservice.posts.parse import Context, Parsed
+from feedservice.posts.parse import Parsed
 from feedservice.service import files
 from feedservice.service.scan import Found
 
@@ -54,22 +53,24 @@ def stand_ins(
     parsed: Iterable[Parsed],
     places: Mapping[str, Row],
     files_of: Mapping[str, Found],
-    context: Context,
+    read: Callable[[Found], Parsed | None],
+    *,
+    grace: timedelta,
     now: datetime,
 ) -> dict[str, StandIn]:
     """Return path → what stands in for it, for the files among ``parsed`` that are suspicious and not so for too long.
 
-    ``places`` are the live rows of the ledger by path. The problems of a stand-in are those of the file itself, and that
-    the last good version stays, or does no more.
+    ``places`` are the live rows of the ledger by path; ``read`` reads a copy, and returns None when it is no post. The problems
+    of a stand-in are those of the file itself, and that the last good version stays, or does no more.
     """
-    grace = timedelta(seconds=seconds(context.content.grace))
     found: dict[str, StandIn] = {}
     for each in parsed:
         row = places.get(each.path)
         if row is None or not suspicious(each, row):
             continue
         until = (row.broken or now) + grace
-        good = _good(state, each.path, context) if now < until else None
+        copy = dataclasses.replace(files_of[each.path], file=str(_place(state, each.path)))
+        good = read(copy) if now < until and Path(copy.file).exists() else None
         problems = (*each.problems, *([] if each.post is None else [_emptied(each.path)]))
         if good is None and each.post is not None:
             # There is nothing else, or the author has meant it for so long: a post may be a title and a link.
@@ -78,7 +79,6 @@ def stand_ins(
             problem = _withdrawn(each.path, until, now)
             found[each.path] = StandIn(parsed=dataclasses.replace(each, problems=(*problems, problem)), found=files_of[each.path])
             continue
-        copy = dataclasses.replace(files_of[each.path], file=str(_place(state, each.path)))
         kept = dataclasses.replace(good, problems=(*problems, _kept(each.path, until)))
         found[each.path] = StandIn(parsed=kept, found=copy, until=until)
     return found
@@ -113,15 +113,6 @@ def keep(
     if tidy:
         for path in [path for path in kept if _place(state, path).name not in wanted]:
             del kept[path]
-
-
-def _good(state: Path, path: str, context: Context) -> Parsed | None:
-    try:
-        data = _place(state, path).read_bytes()
-    except FileNotFoundError:
-        return None
-    good = posts_parse.parse(Source(path=path, data=data), context)
-    return good if good.post is not None else None
 
 
 def _place(state: Path, path: str) -> Path:

@@ -34,7 +34,7 @@ Linked = tuple[tuple[str, str | None], ...]
 
 
 class ChangedError(Exception):
-    """A post changed between being read and being rendered: what was decided no longer holds, so the pass begins anew."""
+    """A post changed between being read and being rendered, or is none because it cannot be rendered: the pass begins anew."""
 
 
 class DamagedError(Exception):
@@ -144,11 +144,10 @@ def make(
                 if made.changed:
                     raise ChangedError(made.path)
                 ready[made.path] = made
-        usable = _without_failed(feed, ready)
-        parts = {name: list(_parts(usable, name, ready, profiles[feed.spec.key])) for name in formats}
-        texts = list(_texts(usable, ready, settings, collected)) if settings.pages else []
+        parts = {name: list(_parts(feed, name, ready, profiles[feed.spec.key])) for name in formats}
+        texts = list(_texts(feed, ready, settings, collected)) if settings.pages else []
         noted, linked = _notes(feed, ready)
-        usable = dataclasses.replace(usable, withdrawn=withdrawn(collected, feed.spec.key))
+        usable = dataclasses.replace(feed, withdrawn=withdrawn(collected, feed.spec.key))
         document = _feed(
             usable, collected.members(feed.spec.key), parts, texts=texts, config=config, oldest=oldest, settings=settings
         )
@@ -201,16 +200,6 @@ def _orders(
                 wanted.setdefault(path, {})
                 shown.add(path)
     return [order_of(collected, named[path], tuple(needed), shown=path in shown) for path, needed in wanted.items()]
-
-
-def _without_failed(feed: Wanted, ready: Mapping[str, Rendered]) -> Wanted:
-    """Leave out the posts that could not be rendered: the others are published without them."""
-    failed = {each.post.path for each in feed.window if each.post.path in ready and ready[each.post.path].failed}
-    if not failed:
-        return feed
-    kept = [at for at, each in enumerate(feed.window) if each.post.path not in failed]
-    keys = [feed.keys[at] for at in kept] if feed.keys else ()
-    return dataclasses.replace(feed, window=[feed.window[at] for at in kept], keys=keys)
 
 
 def _parts(feed: Wanted, name: str, ready: Mapping[str, Rendered], profile: Profile) -> Iterator[Fragment]:
@@ -366,9 +355,19 @@ def _errors(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _rendered(collected: Collected, orders: Sequence[Order], formats: Sequence[str], pool: Workers) -> Iterator[Rendered]:
-    """Yield every entry that was ordered, in order."""
+    """Yield every entry that was ordered, in order. Raises ``ChangedError`` when one cannot be rendered, once all are known."""
+    failed = ""
+    ordered = iter(orders)
     for made in pool.map(workers.render_batch, _batches(collected, orders, formats)):
-        yield from made
+        for each in made:
+            digest = next(ordered).post.digest
+            if each.failed:
+                failed = each.path
+                pool.fatal[digest] = each.problems[0]
+            elif not failed:
+                yield each
+    if failed:
+        raise ChangedError(failed)
 
 
 def order_of(collected: Collected, named: Named, profiles: Sequence[Profile], *, shown: bool = False) -> Order:

@@ -1,43 +1,36 @@
-"""The two heavy steps, reading posts and rendering entries, in this process or in several.
+"""The two heavy steps, reading posts and rendering entries, in this process or in others.
 
-Markdown and YAML hold the interpreter's lock, so threads would not help. Small sites are done before a second process has
-started, so they never get one.
+Markdown and YAML hold the interpreter's lock, so threads would not help; and they may hang or crash, so a service has others do
+it (``forkserver``). Small sites are done before a second worker has started, so they never get one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
-import multiprocessing
+import functools
 import os
 import signal
-import stat
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from pathlib import Path
-from typing import Self, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, Self, TypeVar
 
+from feedservice.config.sections import seconds
+from feedservice.errors import RefusedError
 from feedservice.feeds.assemble import fragment
 from feedservice.feeds.formats import render_all
 from feedservice.model import Entry, Fragment, Post, Problem, Profile, Severity, Source
 from feedservice.posts import body as posts_body
 from feedservice.posts import parse as posts_parse
+from feedservice.service.forkserver import Batch, DiedError, ForkServer
 from feedservice.service.scan import Found
 
-Given = TypeVar("Given")
 Made = TypeVar("Made")
+_Made_co = TypeVar("_Made_co", covariant=True)
 
 WORTH_IT = 600
 """Posts from which on a second process pays for its start."""
 BATCH = 200
-_STANDARD = 2
-"""The last of the descriptors that every process has."""
-_LOOK = 0.5
-"""Seconds."""
 _AHEAD = 3
 """Batches that each process may be ahead of what is consumed: results are large and are not all held."""
 
@@ -45,6 +38,14 @@ _AHEAD = 3
 def count_for(posts: int) -> int:
     """Return how many processes are worth it for a number of posts."""
     return (os.cpu_count() or 1) if posts >= WORTH_IT else 1
+
+
+class Posts(Batch[_Made_co], Protocol[_Made_co]):
+    """Posts that something is made of, each for itself."""
+
+    def fatal(self, problem: Problem) -> _Made_co:
+        """Return what is made of the only post in it when that ends the process that does it; ``problem`` says how."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,24 @@ class ToParse:
     context: posts_parse.Context
     digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Path → digest of posts that are known: when the bytes are the same, so is the post."""
+
+    @property
+    def limit(self) -> float:
+        """Seconds that one file may take."""
+        return seconds(self.context.content.max_render_time)
+
+    def __len__(self) -> int:
+        """Return how many files there are."""
+        return len(self.files)
+
+    def part(self, start: int, end: int) -> ToParse:
+        """Return the files from ``start`` up to ``end``."""
+        return dataclasses.replace(self, files=self.files[start:end])
+
+    def fatal(self, problem: Problem) -> Read:
+        """Return the only file as one that is no post."""
+        path = self.files[0].path
+        return Read(path=path, parsed=refused(path, problem))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +108,25 @@ class ToRender:
     context: posts_parse.Context
     post_urls: Mapping[str, str]
 
+    @property
+    def limit(self) -> float:
+        """Seconds that one entry may take."""
+        return seconds(self.context.content.max_render_time)
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.orders)
+
+    def part(self, start: int, end: int) -> ToRender:
+        """Return the entries from ``start`` up to ``end``."""
+        return dataclasses.replace(self, orders=self.orders[start:end])
+
+    def fatal(self, problem: Problem) -> Rendered:
+        """Return the only entry as one that cannot be rendered."""
+        path = self.orders[0].post.path
+        problem = dataclasses.replace(problem, path=path)
+        return Rendered(path=path, changed=False, fragments={}, problems=(problem,), failed=True)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
@@ -103,7 +141,12 @@ class Rendered:
     linked: tuple[tuple[str, str | None], ...] = ()
     """Posts that it links to by their files, as it names them → URL, None for no such post."""
     failed: bool = False
-    """It could not be rendered at all; ``problems`` says why."""
+    """It ended the process that was to render it; the only one of ``problems`` says how."""
+
+
+def refused(path: str, problem: Problem) -> posts_parse.Parsed:
+    """Return a file as one that is no post, and why."""
+    return posts_parse.Parsed(path=path, post=None, problems=(dataclasses.replace(problem, path=path),))
 
 
 Answer = TypeVar("Answer")
@@ -184,70 +227,117 @@ def _render(order: Order, batch: ToRender) -> Rendered:
     return Rendered(path=order.post.path, changed=False, fragments=fragments, problems=body.problems, entry=shown, linked=linked)
 
 
-def _begin(parent: int) -> None:
-    """Begin a process: let go of everything that is its parent's business."""
-    gc.disable()
-    signal.set_wakeup_fd(-1)
-    # Ctrl+C is sent to all processes of a terminal; whether the pass is finished is decided by the one that makes it.
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _let_go()
-    threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _let_go() -> None:
-    """Close the sockets and files that were inherited: a port, a connection or a lock would outlive its owner here."""
-    for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
-        # The one that this list was read from is gone by now.
-        with contextlib.suppress(OSError):
-            kind = os.fstat(number).st_mode
-            if number > _STANDARD and (stat.S_ISSOCK(kind) or stat.S_ISREG(kind)):
-                os.close(number)
-
-
-def _end_after(parent: int) -> None:
-    """End this process soon after its parent did: nobody else would."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
-
-
 class Workers:
-    """Runs batches in this process (``count`` 1) or in ``count`` others; results come in the order of the batches.
+    """Runs batches in this process, or in one or several others; results come in the order of the batches."""
 
-    The others live for one pass and make no reference cycles to speak of: they run without the cycle collector, which would
-    look at every post again and again.
-    """
+    def __init__(self, count: int, server: ForkServer | None = None, fatal: dict[str, Problem] | None = None) -> None:
+        """Remember how many; processes start with the first batch.
 
-    def __init__(self, count: int) -> None:
-        """Remember how many; processes start with the first batch."""
+        With a ``server`` every post is read and rendered in one of its workers, and one that ends its worker is a problem and no
+        more. Without one, a ``count`` of 1 works in this process, and several are of a server of their own. ``fatal`` is
+        digest → why, of posts that are known to end a worker when they are rendered: they are taken for no posts.
+        """
         self._count = count
-        self._pool: ProcessPoolExecutor | None = None
+        self._server = server
+        self._own: ForkServer | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self.fatal: dict[str, Problem] = {} if fatal is None else fatal
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        """Stop the processes; one that has not done much stays with its server for the next pass."""
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+            self._threads = None
+        if self._server is not None:
+            self._server.keep(1 if self._count == 1 else 0)
+        if self._own is not None:
+            self._own.close()
+            self._own = self._server = None
 
-    def map(self, work: Callable[[Given], Made], batches: Iterable[Given]) -> Iterator[Made]:
-        """Yield ``work(batch)`` for each batch, in order, a few of them computed ahead."""
+    def map(self, work: Callable[[Any], list[Made]], batches: Iterable[Posts[Made]]) -> Iterator[list[Made]]:
+        """Yield what ``work`` makes of each batch, one for each post, in order, a few batches computed ahead.
+
+        A post that ends its worker, by taking too long or by a crash, is what ``Posts.fatal`` makes of it.
+        """
         if self._count == 1:
-            yield from map(work, batches)
+            run = work if self._server is None else functools.partial(self._run, self._server, work)
+            yield from map(run, batches)
             return
-        if self._pool is None:
-            # Forked children share the modules that are loaded already; this process has no threads yet.
-            context = multiprocessing.get_context("fork")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
-        waiting: deque[Future[Made]] = deque()
+        if self._server is None:
+            self._server = self._own = ForkServer()
+        # Before the threads: it is a fork.
+        self._server.start()
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="worker")
+        waiting: deque[Future[list[Made]]] = deque()
         for batch in batches:
-            waiting.append(self._pool.submit(work, batch))
+            waiting.append(self._threads.submit(self._run, self._server, work, batch))
             if len(waiting) >= self._count * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+    def _run(
+        self, server: ForkServer, work: Callable[[Any], list[Made]], batch: Posts[Made], *, fresh: bool = False
+    ) -> list[Made]:
+        if not len(batch):
+            return []
+        worker = server.take(fresh=fresh)
+        fresh = worker.fresh
+        try:
+            made, error = worker.do(work, batch)
+        except DiedError as died:
+            return self._without(server, work, batch, died.begun, server.end(worker), fresh=fresh)
+        server.give(worker)
+        if error is not None:
+            raise error
+        assert made is not None
+        return made
+
+    def _without(
+        self,
+        server: ForkServer,
+        work: Callable[[Any], list[Made]],
+        batch: Posts[Made],
+        begun: int,
+        status: int,
+        *,
+        fresh: bool,
+    ) -> list[Made]:
+        """Return what became of a batch whose worker has died, at the post that it had begun last.
+
+        Who takes too long is to blame for it. A crash may be the late result of an earlier post, or come from outside: to be
+        blamed for one, a post has to crash a worker that has done nothing else.
+        """
+        if not begun:
+            if fresh:
+                raise RefusedError("the process that reads posts ended before it read any", "look in the log of the system")
+            return self._run(server, work, batch, fresh=True)
+        at = begun - 1
+        suspect = batch.part(at, at + 1)
+        if _too_long(status) or (fresh and not at):
+            verdict = [suspect.fatal(problem_of(status, suspect.limit))]
+        else:
+            verdict = self._run(server, work, suspect, fresh=True)
+        before = self._run(server, work, batch.part(0, at))
+        return [*before, *verdict, *self._run(server, work, batch.part(begun, len(batch)))]
+
+
+def _too_long(status: int) -> bool:
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+
+
+def problem_of(status: int, limit: float) -> Problem:
+    """Return what is to be said of a post whose process ended so: ``status`` as ``os.waitpid`` has it."""
+    if _too_long(status):
+        message = f"reading or rendering the post took longer than {limit:g} s"
+        hint = "simplify or divide the text, or raise content.max_render_time"
+        return Problem(rule="post.render-time", severity=Severity.ERROR, message=message, hint=hint)
+    how = f"signal {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "an error of the program"
+    message = f"reading or rendering the post ends the process that does it ({how})"
+    hint = "a library has a fault, or memory ran out: take parts of the text away until it works, and report what it was"
+    return Problem(rule="post.render-crash", severity=Severity.ERROR, message=message, hint=hint)

@@ -63,6 +63,7 @@ class Site:
     url: str = ""
     log_name: str = "log"
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    launcher: Path = LAUNCH
 
     # Files
 
@@ -93,7 +94,7 @@ class Site:
             clock_file.write_text(str(clock.timestamp() - time.time()), encoding="ascii")
         command = [
             sys.executable,
-            str(LAUNCH),
+            str(self.launcher),
             str(clock_file) if clock is not None else "-",
             "--config",
             str(self.config),
@@ -187,6 +188,24 @@ class Site:
     def passes(self) -> list[dict[str, Any]]:
         """Return the log lines of passes that did something."""
         return [line for line in self.lines() if "pass" in line and "stages" in line]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and what those have."""
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, task.joinpath("children").read_text("ascii").split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process, ``Z`` when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
 
 
 @pytest.fixture
