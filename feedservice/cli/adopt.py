@@ -24,6 +24,7 @@ from feedservice.push.addresses import networks
 from feedservice.service import adopting
 from feedservice.service.adopting import Adopted, Gathered
 from feedservice.service.fetch import fetch
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.transport import Limits, Transport
 
@@ -52,9 +53,10 @@ def adopt(
     if not gathered.sources:
         output.say(gathered.problems)
         raise RefusedError("no feed could be read", "nothing was done")
-    with only_one(loaded) if write else contextlib.nullcontext():
+    with ForkServer() as server, only_one(loaded) if write else contextlib.nullcontext():
         with output.progress() as progress:
-            adopted = adopting.adopt(loaded, gathered.sources, now=datetime.now(UTC), replace=replace, progress=progress)
+            now = datetime.now(UTC)
+            adopted = adopting.adopt(loaded, gathered.sources, now=now, replace=replace, progress=progress, server=server)
         written = adopting.keep(loaded, adopted.adoption) if write and adopted.adoption.changed else None
     if as_json:
         click.echo(output.json_text(_json(gathered, adopted, written=write)))

@@ -18,6 +18,7 @@ from feedservice.config import Loaded, load
 from feedservice.errors import RefusedError
 from feedservice.service import control
 from feedservice.service.control import NotRunningError
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.outlook import outlook
 from feedservice.service.passes import Outcome, Wanted
 from feedservice.service.report import Coming, Happening
@@ -70,7 +71,6 @@ def built(loaded: Loaded, wanted: Wanted, feeds: Sequence[str] = (), *, wait: bo
 def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     # The database takes longer to import than a service to answer: only who builds here pays for it.
     from feedservice.cli.engine import engine_of  # noqa: PLC0415
-    from feedservice.service.forkserver import ForkServer  # noqa: PLC0415
 
     with ForkServer() as server, only_one(loaded), output.progress() as progress:
         engine = engine_of(loaded, server)
@@ -109,7 +109,8 @@ def next_(ctx: click.Context, own_config: Path | None, count: int, as_json: bool
     """
     loaded = load(own_config or ctx.obj, os.environ)
     now = datetime.now(UTC)
-    coming = outlook(loaded, now=now)
+    with ForkServer() as server:
+        coming = outlook(loaded, now=now, server=server)
     if as_json:
         click.echo(output.json_text([_json(each) for each in coming[:count]]))
         return

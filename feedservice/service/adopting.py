@@ -24,6 +24,7 @@ from feedservice.posts.sketch import sketch
 from feedservice.service import guarding, history, ledgerfile, workers
 from feedservice.service.collect import Ask, Progress, collect, content_directory
 from feedservice.service.fetch import Fetch, FetchError
+from feedservice.service.forkserver import ForkServer
 from feedservice.service.publish import exported
 from feedservice.service.workers import Workers
 
@@ -128,13 +129,21 @@ def _sketched(entry: OldEntry) -> OldEntry:
     return dataclasses.replace(entry, sketch=sketch(adoption.lines(entry.html)), html="")
 
 
-def adopt(loaded: Loaded, sources: Sequence[Source], *, now: datetime, replace: bool, progress: Progress) -> Adopted:
+def adopt(
+    loaded: Loaded,
+    sources: Sequence[Source],
+    *,
+    now: datetime,
+    replace: bool,
+    progress: Progress,
+    server: ForkServer | None = None,
+) -> Adopted:
     """Decide what is taken over; nothing is written. Raises ``RefusedError`` when the posts or the ledger cannot be read."""
     config = loaded.config
     known = ledgerfile.recall(ledgerfile.place(loaded))
     folder = content_directory(loaded)
     count = sum(1 for path in folder.rglob("*") if path.suffix in {".md", ".markdown", ".html"}) if folder.is_dir() else 0
-    with Workers(workers.count_for(count)) as pool:
+    with Workers(workers.count_for(count), server) as pool:
         collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
     matches = [adoption.match(source, tuple(collected.named)) for source in sources]
     found = take_over(

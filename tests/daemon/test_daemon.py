@@ -281,7 +281,8 @@ def test_kill_9_during_a_pass_of_several_processes_leaves_no_port_no_lock_and_no
 
 def addressed(pid: int) -> list[str]:
     """Return the sockets of a process that others can find: a port, a connection, a path. A pair without names is none."""
-    found: list[str] = []
+    held: list[str] = []
+    ours: set[str] = set()
     # It may end while it is looked at, and then has none.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         tables = [Path(f"/proc/{pid}/net/{name}").read_text("utf-8").splitlines()[1:] for name in ("tcp", "tcp6", "unix")]
@@ -289,9 +290,8 @@ def addressed(pid: int) -> list[str]:
         ours = {row[9] for row in (*rows[0], *rows[1])} | {row[6] for row in rows[2] if len(row) > 7}
         for each in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
-                found.append(str(each.readlink()))
-        found = [link for link in found if link.removeprefix("socket:[").removesuffix("]") in ours]
-    return found
+                held.append(str(each.readlink()))
+    return [link for link in held if link.removeprefix("socket:[").removesuffix("]") in ours]
 
 
 def test_ctrl_c_reaches_the_processes_that_render_too_and_the_pass_is_finished(site: Site) -> None:
