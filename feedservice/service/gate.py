@@ -52,14 +52,17 @@ class Gate:
         key = made.spec.key
         self._made.add(key)
         before = self.served.get(key)
-        verdict = judge(made, collected, before, self.now)
+        known = self.decisions.held.get(key)
+        # A post is doubted in the pass that sees it first; the doubt stays until somebody decides.
+        doubtful = {**(known.doubtful if known is not None else {}), **collected.identified.doubtful}
+        verdict = judge(made, collected, before, self.now, doubtful=doubtful)
         agreed = self.emptied and not made.window
         if verdict.held and not agreed and self.decisions.released.get(key) != verdict.key:
-            known = self.decisions.held.get(key)
             since = known.since if known is not None and known.key == verdict.key else self.now
             reasons = tuple(reason.text for reason in verdict.reasons)
             new = tuple(each.id for each in verdict.difference.new)
-            self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new)
+            doubts = {name: doubtful[name] for name in new if name in doubtful}
+            self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)
             return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since)
         self._passed[key] = _served(made, collected, before, verdict, self.now)
@@ -120,8 +123,10 @@ def keep(made: Made, config: Config, output: Output, page: str | None, history: 
             )
 
 
-def judge(made: Made, collected: Collected, before: Served | None, now: datetime) -> Verdict:
-    """Return what readers of ``before`` would see of a feed, and whether it may go out."""
+def judge(
+    made: Made, collected: Collected, before: Served | None, now: datetime, *, doubtful: Mapping[str, str] | None = None
+) -> Verdict:
+    """Return what readers of ``before`` would see of a feed, and whether it may go out; ``doubtful`` is as in ``Known``."""
     after = _shown(made)
     had = before.entries if before is not None else ()
     missing = {each.id for each in had}.difference(each.id for each in after)
@@ -132,7 +137,8 @@ def judge(made: Made, collected: Collected, before: Served | None, now: datetime
     rows = collected.identified.rows
     arrived = collected.identified.arrived
     fresh = {each.id for each in told.new if each.id in arrived or rows[each.id].first_seen > since}
-    return guard.judge(told, Known(fresh=fresh, doubtful=collected.identified.doubtful), collected.config.guard, now)
+    doubts = collected.identified.doubtful if doubtful is None else doubtful
+    return guard.judge(told, Known(fresh=fresh, doubtful=doubts), collected.config.guard, now)
 
 
 def _shown(made: Made) -> list[Shown]:

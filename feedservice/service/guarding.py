@@ -32,6 +32,8 @@ class Held:
     reasons: tuple[str, ...]
     new: tuple[str, ...] = ()
     """Ids of the entries that would be new."""
+    doubtful: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Of these, id → path of the post that is gone and that it resembles: doubts are had once, and decided by a person."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def decisions(state: Path) -> Decisions:
                 key=one["key"],
                 reasons=tuple(one["reasons"]),
                 new=tuple(one["new"]),
+                doubtful=dict(one.get("doubtful", {})),
             )
             for feed, one in stored["held"].items()
         }
@@ -102,7 +105,13 @@ def decide(state: Path, made: Decisions) -> None:
     """Write what is held and what was decided. Raises ``OSError``."""
     values = {
         "held": {
-            feed: {"since": one.since.isoformat(), "key": one.key, "reasons": list(one.reasons), "new": list(one.new)}
+            feed: {
+                "since": one.since.isoformat(),
+                "key": one.key,
+                "reasons": list(one.reasons),
+                "new": list(one.new),
+                "doubtful": dict(one.doubtful),
+            }
             for feed, one in sorted(made.held.items())
         },
         "released": dict(sorted(made.released.items())),
