@@ -20,7 +20,7 @@ from tests.service.loopback import PATIENCE, Visit, serving
 from tests.service.test_deliver import FINE, subscriber
 from tests.store.outbox_contract import TOPIC, version
 
-ASKED = os.environ.get("FEEDSERVICE_TEST_DELIVERIES")
+ASKED = os.environ.get("TESTS_DELIVERIES")
 """How many deliveries, such as 10000: then every stage is tested, which takes some minutes."""
 COUNT = int(ASKED or "60")
 HANGING = 5

@@ -17,13 +17,13 @@ from tests.store.contract import StoreContract
 from tests.store.outbox_contract import OutboxContract
 from tests.store.samples import everything, fill, post
 
-URL = os.environ.get("FEEDSERVICE_TEST_POSTGRESQL", "")
+URL = os.environ.get("TESTS_POSTGRESQL", "")
 """``postgresql+psycopg://user@host/database``; the user may create schemas there."""
 
 if importlib.util.find_spec("psycopg") is None:
     pytest.skip("psycopg is not installed", allow_module_level=True)
 if not URL:
-    pytest.skip("FEEDSERVICE_TEST_POSTGRESQL names no database", allow_module_level=True)
+    pytest.skip("TESTS_POSTGRESQL names no database", allow_module_level=True)
 
 pytestmark = pytest.mark.judge
 
