@@ -17,8 +17,8 @@ from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.config.sections import seconds
-from feedservice.deliveries import Announcement, Change, News, TopicVersion
-from feedservice.feeds import changes
+from feedservice.deliveries import Announcement, Change, EntryFacts, News, TopicVersion
+from feedservice.feeds import changes, quoting
 from feedservice.feeds.identity import Named
 from feedservice.feeds.links import hub_urls, subscription_link
 from feedservice.model import FeedSpec
@@ -116,6 +116,8 @@ class Announcer:
         # A document that moved is not retired under the address that another one has now.
         there = {each.topic for each in versions}
         news = self._news(found, out, config, now, baseline=not known)
+        if config.announce.webhooks:
+            news = self._quoting(news, revisions)
         bare = announce.occasion(found, news, config, now=now)
         occasion = dataclasses.replace(bare, standings=self._standings(bare))
         return occasion, versions, [topic for topic in retired if topic not in there]
@@ -147,6 +149,20 @@ class Announcer:
         before = None if baseline else self._outbox.announced(touched)
         max_age = timedelta(seconds=seconds(config.announce.max_age))
         return changes.news(before, after, max_age=max_age, at=now)
+
+    def _quoting(self, news: News, revisions: Sequence[Revision]) -> News:
+        """Give the entries that are told of the summary that readers see, where the front matter has none."""
+        wanted = {each.id for each in (*news.published, *news.updated) if not each.summary}
+        found: dict[str, str] = {}
+        for row in (each.after for each in revisions):
+            here = wanted.difference(found).intersection(span.id for span in row.entries) if row is not None else ()
+            if row is not None and here:
+                found |= quoting.summaries(row.format, (self._root / row.path).read_bytes(), row.entries, here)
+
+        def quoted(entries: tuple[EntryFacts, ...]) -> tuple[EntryFacts, ...]:
+            return tuple(dataclasses.replace(each, summary=found.get(each.id, each.summary)) for each in entries)
+
+        return dataclasses.replace(news, published=quoted(news.published), updated=quoted(news.updated))
 
     def _standings(self, occasion: Occasion) -> Mapping[tuple[str, str, str], Before]:
         wanted = announce.places(occasion)

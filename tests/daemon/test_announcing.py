@@ -65,6 +65,8 @@ def test_what_is_saved_is_told(site: Site, subscriber: Subscriber) -> None:
     assert told.field("link") == f'<https://example.org/hub>; rel="hub", <{TOPIC}>; rel="self"'
     (hook,) = subscriber.wait("/hook", patience=PATIENCE)
     assert (json.loads(hook.body)["type"], json.loads(hook.body)["data"]["title"]) == ("post.published", "Second")
+    # Nothing in the front matter: the summary is the one that readers of the feed see.
+    assert json.loads(hook.body)["data"]["summary"] == "Text."
     # The first pass was the baseline: nobody was told of the first post.
     assert b"First" not in hook.body
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,6 +190,27 @@ def test_announcing_again_sends_the_whole_and_calls_no_webhook(site: Site) -> No
     made = site.announcer.again([site.row], settings(), NOW + timedelta(seconds=9))
     assert kinds(made.deliveries) == ["indexnow", "websub", "xmlrpc"]
     assert [(each.version, each.body) for each in made.topics] == [(2, b"a 1")]
+
+
+def test_messages_quote_the_summary_that_readers_see(site: Site) -> None:
+    site.announce(post("a"))
+    revision = site.write([post("b"), post("c"), post("a")])
+    row = revision.after
+    assert row is not None
+    entry = "<entry><title>{0}</title><summary>Of {0} &amp; more</summary></entry>"
+    head, parts = '<feed xmlns="http://www.w3.org/2005/Atom">', [entry.format(name) for name in "bca"]
+    ends = [len(head) + sum(map(len, parts[:number])) for number in range(4)]
+    (site.root / row.path).write_text(head + "".join(parts) + "</feed>", "utf-8")
+    spans = tuple(
+        EntrySpan(id=each.id, digest=each.digest, start=start, end=end)
+        for each, start, end in zip(row.entries, ends, ends[1:], strict=False)
+    )
+    told = Revision(before=revision.before, after=dataclasses.replace(row, entries=spans))
+    own = dataclasses.replace(post("c"), post=dataclasses.replace(post("c").post, summary="In the front matter"))
+    made = site.announcer.plan([told], [SPEC], [post("b"), own, post("a")], settings(), NOW + timedelta(seconds=9))
+    assert made is not None
+    messages = [json.loads(each.payload)["body"]["data"] for each in made.deliveries if each.kind == "webhook"]
+    assert {each["id"]: each["summary"] for each in messages} == {"b": "Of b & more", "c": "In the front matter"}
 
 
 def test_a_file_that_is_gone_is_said_so(site: Site) -> None:
