@@ -169,6 +169,8 @@ class Failure(enum.StrEnum):
     """What came is no HTTP, or ended too early."""
     BREAKER = "breaker"
     """The host is known to be down; nothing was sent."""
+    WITHDRAWN = "withdrawn"
+    """What it is about is not public, and will not be; nothing was sent."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from feedservice.config.schema import Config
 from feedservice.deliveries import Announcement, Change, Delivery, News, Outcome, Request, TopicVersion
-from feedservice.push import hub, hubs, indexnow, live, rsscloud, webhooks, weblogs
+from feedservice.push import hub, hubs, indexnow, live, outbox, rsscloud, webhooks, weblogs
 from feedservice.push.kinds import Before, Kind, Occasion, Place, Terms
 from feedservice.push.outbox import Reading
 
@@ -25,6 +25,9 @@ def _never(occasion: Occasion) -> Sequence[Delivery]:
     return ()
 
 
+_PENDING = 3600.0
+"""Seconds for which a subscriber whose host is down is waited for: a challenge is not good for days."""
+
 KINDS: Mapping[str, Kind] = {
     hubs.WEBSUB: Kind(plan=hubs.plan, request=hubs.request, read=hubs.read),
     hubs.MICROBLOG: Kind(plan=hubs.plan_microblog, request=hubs.request_microblog, read=hubs.read),
@@ -32,9 +35,16 @@ KINDS: Mapping[str, Kind] = {
     indexnow.INDEXNOW: Kind(plan=indexnow.plan, request=indexnow.request, read=indexnow.read, places=indexnow.places),
     webhooks.WEBHOOK: Kind(plan=webhooks.plan, request=webhooks.request, read=webhooks.read),
     # These come from requests to subscribe and from publishing itself, not from what changed.
-    hub.VERIFY: Kind(plan=_never, request=lambda delivery, _: hub.verifying(delivery), read=hub.verified),
-    hub.DENY: Kind(plan=_never, request=lambda delivery, _: hub.denying(delivery), read=lambda _, out, __: hub.denied(out)),
-    rsscloud.VERIFY: Kind(plan=_never, request=lambda delivery, _: rsscloud.verifying(delivery), read=rsscloud.verified),
+    hub.VERIFY: Kind(plan=_never, request=lambda delivery, _: hub.verifying(delivery), read=hub.verified, patience=_PENDING),
+    hub.DENY: Kind(
+        plan=_never,
+        request=lambda delivery, _: hub.denying(delivery),
+        read=lambda _, out, __: hub.denied(out),
+        patience=_PENDING,
+    ),
+    rsscloud.VERIFY: Kind(
+        plan=_never, request=lambda delivery, _: rsscloud.verifying(delivery), read=rsscloud.verified, patience=_PENDING
+    ),
     live.LIVE: Kind(plan=_never, request=live.request, read=live.read),
 }
 
@@ -74,6 +84,11 @@ def announcement(of: Occasion, versions: Sequence[TopicVersion], *, retired: Seq
 def request(delivery: Delivery, terms: Terms) -> Request:
     """Return the request that a delivery is at this attempt."""
     return KINDS[delivery.kind].request(delivery, terms)
+
+
+def held_back(delivery: Delivery, seconds: float, now: datetime) -> Delivery:
+    """Return a delivery whose host is down: due again after so many seconds, or failed."""
+    return outbox.held_back(delivery, seconds, now, patience=KINDS[delivery.kind].patience)
 
 
 def read(delivery: Delivery, outcome: Outcome, now: datetime) -> Reading:

@@ -291,7 +291,14 @@ def _bare(outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, answer=b"")
 
 
-def held_back(subscription: Subscription, seconds: float, now: datetime) -> Advanced:
-    """Return a claimed subscription that nothing was sent to, with its attempt not counted."""
+def held_back(subscription: Subscription, seconds: float, now: datetime, *, since: datetime | None = None) -> Advanced:
+    """Return a claimed subscription that nothing was sent to, with its attempt not counted.
+
+    ``since`` is given when its host is known to be down: the instant at which the version was published. After ``outbox.SPAN``
+    from then on this version is given up, and the subscription waits for a newer one.
+    """
+    if since is not None and (now - since).total_seconds() >= outbox.SPAN:
+        given_up = dataclasses.replace(subscription, due_at=max(now, subscription.lease_end), last=outbox.down(now))
+        return Advanced(subscription=given_up)
     after = dataclasses.replace(subscription, attempts=max(0, subscription.attempts - 1), due_at=now + timedelta(seconds=seconds))
     return Advanced(subscription=after)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from feedservice.config.schema import Config
 from feedservice.deliveries import Change, Delivery, EntryFacts, Lane, News, Outcome, Request
 from feedservice.push import urls
-from feedservice.push.outbox import Reading
+from feedservice.push.outbox import SPAN, Reading
 from feedservice.push.signing import Key
 
 MAIN = "all"
@@ -88,6 +88,8 @@ class Kind:
     read: Callable[[Delivery, Outcome, datetime], Reading]
     places: Callable[[Occasion], Sequence[Place]] = lambda _: ()
     """What ``Occasion.standings`` must say before ``plan`` is called."""
+    patience: float = SPAN
+    """Seconds after which a delivery is given up that cannot be tried, because its host is down."""
 
 
 def delivery_id(*parts: str) -> str:

@@ -7,7 +7,8 @@
     queued ──────── claimed, sent ───────────┤── confirmed ──→ delivered
       │                                      ├── gone (410) ─→ gone
       │                                      └── refused, or the last attempt failed ──→ failed
-      └── superseded, or dropped by the operator ──────────→ dropped
+      ├── its host is down, and was for as long as all waits together ──→ failed
+      └── superseded, withdrawn, or dropped by the operator ──→ dropped
 
 A claim counts the attempt before it is made, so an attempt that never came back is one of those that failed. The waits between
 attempts add up to about 45 hours. Every move out of an end is a bug and raises ``ValueError``.
@@ -24,6 +25,8 @@ from feedservice.deliveries import Delivery, Failure, Lane, Outcome, Settled, St
 WAITS = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0, 86400.0)
 """Seconds after the first failed attempt, the second …; the one after the last of them is final."""
 ATTEMPTS = len(WAITS) + 1
+SPAN = sum(WAITS)
+"""Seconds from the first attempt to the last: what could not even be tried for so long, because its host is down, is given up."""
 SPREAD = 0.2
 """Waits are spread by this part of them, so that a host that comes back is not met by everything at once."""
 PATIENCE = 4.0
@@ -114,6 +117,22 @@ def given_back(delivery: Delivery, seconds: float, now: datetime) -> Delivery:
     """Return a claimed delivery that was not sent, with its attempt not counted, due again after so many seconds."""
     _refuse_ended(delivery)
     return dataclasses.replace(delivery, attempts=max(0, delivery.attempts - 1), due_at=now + timedelta(seconds=seconds))
+
+
+def held_back(delivery: Delivery, seconds: float, now: datetime, *, patience: float = SPAN) -> Delivery:
+    """Return a claimed delivery that was not sent because its host is known to be down.
+
+    It is given back, or, when it was made more than ``patience`` seconds ago, failed.
+    """
+    unsent = given_back(delivery, seconds, now)
+    if (now - delivery.created_at).total_seconds() < patience:
+        return unsent
+    return exhausted(unsent, down(now), now)
+
+
+def down(now: datetime) -> Outcome:
+    """Return the outcome of what was not sent because its host is known to be down."""
+    return Outcome(started=now, duration=0, failure=Failure.BREAKER, detail="given up unsent: the host is down")
 
 
 def settled(delivery: Delivery, outcome: Outcome, reading: Reading, *, jitter: float, now: datetime) -> Settled:

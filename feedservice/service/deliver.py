@@ -236,6 +236,9 @@ class Deliverer:
             self._tidy_at = now + timedelta(seconds=_HOUR)
             store = self._tools.outbox
             await asyncio.to_thread(store.expire, now)
+            dropped = await asyncio.to_thread(store.withdraw, now, now - timedelta(seconds=outbox.SPAN))
+            if dropped:
+                logger.warning("%d deliveries were dropped: what they are about is not public", dropped)
             await asyncio.to_thread(store.forget_ended, now - timedelta(seconds=self._tools.keep))
 
     async def _sleep(self) -> None:
@@ -288,7 +291,7 @@ class Deliverer:
             elif step.again is not None:
                 loop.call_later(step.again, self._again, step.lane, step.host)
             for item in step.back:
-                self._give_back(item, step.seconds)
+                self._hold_back(item, step.seconds)
         crowded = self._lanes.crowded(loop.time())
         if crowded is not None and self._crowded is None:
             self._crowded = loop.call_later(max(crowded, 0.001), self._less_crowded)
@@ -362,6 +365,17 @@ class Deliverer:
             self._deliveries.append(Settled(delivery=outbox.given_back(item.what, seconds, now)))
         else:
             self._subscriptions.append(hub.held_back(item.what, seconds, now))
+        self._woken.set()
+
+    def _hold_back(self, item: Item, seconds: float) -> None:
+        """Give back what its host, which is down, cannot take; in the end it is given up."""
+        self._count("given_back")
+        now = self._tools.now()
+        if isinstance(item.what, Delivery):
+            self._deliveries.append(Settled(delivery=announce.held_back(item.what, seconds, now)))
+        else:
+            assert item.version is not None
+            self._subscriptions.append(hub.held_back(item.what, seconds, now, since=item.version.published_at))
         self._woken.set()
 
     def _count(self, what: str, number: int = 1) -> None:

@@ -227,6 +227,14 @@ class Outbox(Protocol):
         """Forget subscriptions whose lease has ended; return how many."""
         ...
 
+    def withdraw(self, now: datetime, before: datetime) -> int:
+        """End as ``dropped``, with the reason, what can never be due; return how many.
+
+        That is a queued delivery, not claimed, whose topic is retired or unknown; or one that was made ``before`` that instant
+        and waits for a version that is not live yet.
+        """
+        ...
+
     def forget_ended(self, before: datetime) -> int:
         """Forget deliveries that ended before, and ``sent`` that no cursor points to; return how many deliveries."""
         ...

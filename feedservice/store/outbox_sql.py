@@ -250,6 +250,11 @@ class SqlOutbox(Database):
         ended = sa.delete(_SUBSCRIPTIONS).where(_SUBSCRIPTIONS.c.lease_end <= now)
         return self._write(lambda connection: connection.execute(ended).rowcount)
 
+    def withdraw(self, now: datetime, before: datetime) -> int:
+        """See ``Outbox.withdraw``."""
+        refuse_other_zones("before", before)
+        return self._write(lambda connection: outbox_writes.withdraw(connection, now, before))
+
     def forget_ended(self, before: datetime) -> int:
         """See ``Outbox.forget_ended``."""
         refuse_other_zones("before", before)

@@ -16,6 +16,8 @@ from feedservice.deliveries import (
     Announcement,
     Delivery,
     EntryFacts,
+    Failure,
+    Outcome,
     Settled,
     State,
     Subscription,
@@ -234,6 +236,24 @@ def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
     statement = sa.update(_DELIVERIES).values(_dropped(now))
     queued = column.state == State.QUEUED.value
     return sum(connection.execute(statement.where(column.id.in_(batch), queued)).rowcount for batch in batches(ids))
+
+
+def withdraw(connection: sa.Connection, now: datetime, before: datetime) -> int:
+    """End deliveries about what is not public, and will not be; return how many."""
+    column, topic = _DELIVERIES.c, tables.topics.c
+    free = sa.or_(column.claimed_until.is_(None), column.claimed_until <= now)
+    waiting = sa.and_(column.state == sa.literal_column(f"'{State.QUEUED.value}'"), free, column.topic != "")
+    there = sa.exists().where(topic.topic == column.topic, sa.not_(topic.retired))
+    live = sa.exists().where(topic.topic == column.topic, topic.live >= column.version)
+    count = 0
+    for why, where in (
+        ("the feed is published no more", sa.not_(there)),
+        ("the new version was never seen at its public URL", sa.and_(sa.not_(live), column.created_at < before)),
+    ):
+        outcome = Outcome(started=now, duration=0, failure=Failure.WITHDRAWN, detail=why)
+        values = _dropped(now) | {"last": outbox_rows.outcome_text(outcome)}
+        count += connection.execute(sa.update(_DELIVERIES).where(waiting, where).values(values)).rowcount
+    return count
 
 
 def retry(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:

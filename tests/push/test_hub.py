@@ -401,6 +401,17 @@ def test_retry_after_is_heard() -> None:
     assert hub.distributed(SUBSCRIPTION, 5, slow, jitter=0, now=NOW).subscription.due_at == NOW + timedelta(seconds=30)
 
 
+def test_a_version_that_cannot_be_sent_for_as_long_as_the_table_is_given_up_and_the_subscription_is_not() -> None:
+    early = hub.held_back(SUBSCRIPTION, 900, NOW, since=NOW - timedelta(seconds=outbox.SPAN - 1))
+    assert early == hub.held_back(SUBSCRIPTION, 900, NOW)
+    late = hub.held_back(SUBSCRIPTION, 900, NOW, since=NOW - timedelta(seconds=outbox.SPAN))
+    after = late.subscription
+    # Nothing of this version is due before the lease ends.
+    assert (late.ended, after.due_at, after.delivered) == (False, SUBSCRIPTION.lease_end, SUBSCRIPTION.delivered)
+    assert after.last is not None
+    assert after.last.failure is Failure.BREAKER
+
+
 def test_one_held_back_has_not_been_tried() -> None:
     found = hub.held_back(SUBSCRIPTION, 7, NOW).subscription
     assert (found.attempts, found.due_at, found.delivered) == (0, NOW + timedelta(seconds=7), 3)

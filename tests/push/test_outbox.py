@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedservice.deliveries import Delivery, Failure, Lane, Outcome, State
-from feedservice.push import outbox
+from feedservice.push import announce, outbox, rsscloud
 from feedservice.push.outbox import ATTEMPTS, Reading, Verdict
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -121,6 +121,25 @@ def test_one_given_back_unsent_has_not_been_tried() -> None:
     assert (found.attempts, found.lane, found.due_at) == (0, Lane.FIRST, NOW + timedelta(seconds=5))
 
 
+def test_one_whose_host_is_down_waits_no_longer_than_the_table_is_long() -> None:
+    edge = NOW + timedelta(seconds=outbox.SPAN)
+    early = outbox.held_back(QUEUED, 900, edge - timedelta(seconds=1))
+    assert early == outbox.given_back(QUEUED, 900, edge - timedelta(seconds=1))
+    late = outbox.held_back(QUEUED, 900, edge)
+    assert (late.state, late.ended_at, late.attempts, late.payload, late.secret) == (State.FAILED, edge, 0, b"", None)
+    assert late.last is not None
+    assert (late.last.failure, late.last.detail) == (Failure.BREAKER, "given up unsent: the host is down")
+    assert 44 <= outbox.SPAN / 3600 <= 46
+
+
+@pytest.mark.parametrize(("kind", "hours"), [("verify", 1), ("deny", 1), ("verify-cloud", 1), ("webhook", 45), ("websub", 45)])
+def test_a_subscriber_that_is_down_is_asked_for_an_hour(kind: str, hours: int) -> None:
+    kind = rsscloud.VERIFY if kind == "verify-cloud" else kind
+    made = dataclasses.replace(QUEUED, kind=kind)
+    early, late = (announce.held_back(made, 9, NOW + timedelta(hours=hours, minutes=each)) for each in (-30, 1))
+    assert (early.state, late.state) == (State.QUEUED, State.FAILED)
+
+
 @pytest.mark.parametrize("state", ENDS)
 def test_nothing_follows_on_an_end(state: State) -> None:
     ended = dataclasses.replace(QUEUED, state=state)
@@ -132,6 +151,7 @@ def test_nothing_follows_on_an_end(state: State) -> None:
         lambda: outbox.dropped(ended, NOW),
         lambda: outbox.later(ended, OK, 1, NOW),
         lambda: outbox.given_back(ended, 1, NOW),
+        lambda: outbox.held_back(ended, 1, NOW),
     ]
     for move in moves:
         with pytest.raises(ValueError, match=f"delivery d1 is {state}"):

@@ -65,7 +65,8 @@ class Stand:
 
     def publish(self, *numbers: int, digests: Sequence[str] = ("d1",), body: bytes = b"<feed/>") -> None:
         for number in numbers:
-            self.store.announce(Announcement(topics=(version(number, body=body, digests=tuple(digests)),)))
+            made = dataclasses.replace(version(number, body=body, digests=tuple(digests)), published_at=self.clock())
+            self.store.announce(Announcement(topics=(made,)))
 
     def behind(self) -> list[Subscription]:
         newest = self.store.topic_versions()[TOPIC]

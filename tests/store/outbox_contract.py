@@ -225,6 +225,40 @@ class OutboxContract:
         publish(store, 3)
         assert [each.tried for each in store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions] == [3]
 
+    def test_what_can_never_be_due_is_dropped_and_says_why(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        publish(store, 3, live=False)
+        publish(store, 1, topic="https://example.org/ended")
+        then = NOW + timedelta(days=3)
+        store.enqueue(
+            [
+                delivery("free"),
+                delivery("live", topic=TOPIC, version=2),
+                delivery("waits", topic=TOPIC, version=3),
+                delivery("waited", topic=TOPIC, version=3, created_at=NOW - SECOND),
+                delivery("unknown", topic="https://example.org/never", version=1),
+                delivery("retired", topic="https://example.org/ended", version=1),
+                delivery("held", topic="https://example.org/ended", version=1, target="sent", due_at=NOW - SECOND),
+            ]
+        )
+        (held,) = store.claim(NOW, lanes={Lane.FIRST: 1}, lease=4 * 86400.0).deliveries
+        store.announce(Announcement(retired=("https://example.org/ended",)))
+        assert store.withdraw(then, NOW) == 3
+        assert queued(store) == ["free", "held", "live", "waits"]
+        for name, why in (
+            ("unknown", "the feed is published no more"),
+            ("retired", "the feed is published no more"),
+            ("waited", "the new version was never seen at its public URL"),
+        ):
+            found = store.delivery(name)
+            assert found is not None
+            assert found.last == Outcome(started=then, duration=0, failure=Failure.WITHDRAWN, detail=why)
+            assert (found.state, found.ended_at, found.payload, found.secret) == (State.DROPPED, then, b"", None)
+        # What is being sent is left to its sender; once it is given back, it is dropped as well.
+        assert held.id == "held"
+        assert store.settle([later(held, 0)]) == 0
+        assert (store.withdraw(then, NOW), store.withdraw(then, NOW)) == (1, 0)
+
     def test_a_newer_delivery_drops_an_older_one_to_the_same_target_and_subject(self, store: SqlStore) -> None:
         store.enqueue([delivery("a", subject="s"), delivery("b", subject="s", target="other"), delivery("c"), delivery("d")])
         store.enqueue([delivery("e", subject="s", created_at=NOW + SECOND)])
