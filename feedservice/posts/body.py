@@ -17,6 +17,7 @@ from feedservice.posts.markup import render as render_markup
 from feedservice.posts.parse import HTML_ENDINGS, Context
 
 _TEMPLATE = re.compile(r"\{[{%]")
+_PAGE = re.compile(r"\bpage\b")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,13 @@ def render(data: bytes, post: Post, context: Context, *, post_urls: Mapping[str,
         raise TypeError(f"{post.path} was read before and cannot be now: {block.message}")
     content = context.content
     before, body = split_more(block.body, content.excerpt_separator)
-    known = _front_matter(data, post, context) if context.dialect == "eleventy" and _TEMPLATE.search(block.body) else None
+    page, known = _page(post, context), None
+    if context.dialect == "eleventy" and _TEMPLATE.search(block.body):
+        known = _front_matter(data, post, context)
+    elif context.dialect == "jekyll" and _TEMPLATE.search(block.body) and _PAGE.search(block.body):
+        page = {**_front_matter(data, post, context), **page}
     dialect = context.dialect if known is None or _runs_liquid(known) else "plain"
-    liquid = LiquidContext(site=_site(context), page=_page(post, context), post_urls=post_urls, top=known)
+    liquid = LiquidContext(site=_site(context), page=page, post_urls=post_urls, top=known)
     prefix = hashlib.blake2b(post.path.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest() + "-"
 
     def to_html(markup: str) -> Rendered:
@@ -106,7 +111,7 @@ def _page(post: Post, context: Context) -> dict[str, object]:
 
 
 def _front_matter(data: bytes, post: Post, context: Context) -> dict[str, object]:
-    """Return the front matter with the configured defaults, which Eleventy's templates see by the names of its keys."""
+    """Return the front matter with the configured defaults: Eleventy's templates see its keys, Jekyll's as those of ``page``."""
     read = frontmatter.read(data, dialect=context.dialect, max_bytes=context.content.max_front_matter_bytes)
     own = {} if isinstance(read, tuple) else read.metadata
     given = {field.key: field.value for field in defaults.for_path(post.path, context.content)}

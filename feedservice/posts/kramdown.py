@@ -14,6 +14,10 @@ _AT_LINE_END = re.compile(rf"{_LIST}(?:[ \t]*{_LIST})*[ \t]*(?=\n|\Z)")
 _EXTENSION = re.compile(r"\{:(?:/\w*|:(?:options|nomarkdown)[^{}]*)/?\}")
 _COMMENT = re.compile(r"^\{::comment\}.*?^\{:/(?:comment)?\}[ \t]*$", re.MULTILINE | re.DOTALL)
 _TOC = re.compile(r"<(ul|ol)>\s*<li>(?:<p>)?[^<>{}]*\{:\s*toc\s*\}[^<>{}]*(?:</p>)?\s*</li>\s*</\1>\n?")
+# GitHub's tables take the line below them for a row.
+_BELOW_TABLE = re.compile(rf"<tr>\s*<t[dh][^<>]*>(?:{_LIST})+</t[dh]>\s*(?:<t[dh][^<>]*></t[dh]>\s*)*</tr>\n?")
+_EMPTY_BODY = re.compile(r"<tbody>\s*</tbody>\n?")
+_END_OF_BLOCK = re.compile(r"<p>\^</p>\n?")
 _EMPTY = re.compile(r"<p>\s*</p>\n?")
 _MARKDOWN_BLOCK = re.compile(
     r"""^( {0,3}<(?:div|section|article|aside|details|figure|blockquote|header|footer)\b[^<>\n]*?)"""
@@ -37,6 +41,8 @@ def open_blocks(markdown: str) -> str:
 def without_attribute_lists(html: str) -> str:
     """Return sanitised HTML without kramdown's attribute lists; ``pre`` and ``code`` keep theirs, and so does prose."""
     html = _TOC.sub("", html)
+    if "</table>" in html:
+        html = _EMPTY_BODY.sub("", _BELOW_TABLE.sub("", html))
     parts: list[str] = []
     end = depth = 0
     for tag in _TOKEN.finditer(html):
@@ -58,6 +64,11 @@ def _clean(text: str, *, after_element: bool, closing: bool) -> str:
         text = _AFTER_ELEMENT.sub("", text)
     cleaned = _EXTENSION.sub("", _AT_LINE_END.sub("", text))
     return cleaned.rstrip() if closing and cleaned != text else cleaned
+
+
+def without_block_ends(html: str) -> str:
+    """Return HTML without kramdown's mark for the end of a block: a ``^`` that is a paragraph."""
+    return _END_OF_BLOCK.sub("", html)
 
 
 def apply_heading_ids(html: str, id_prefix: str) -> str:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _PATH = re.compile(r"\s*(site|page)((?:\.[A-Za-z_][\w-]*)+)\s*")
 _NAME = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)")
+_OF_SITE = re.compile(r"\bsite\.([A-Za-z_]\w*)")
+_FROM_JEKYLL = frozenset({
+    "collections", "categories", "data", "documents", "github", "html_files", "html_pages", "pages", "posts", "related_posts",
+    "static_files", "tags", "time",
+})  # fmt: skip
+"""What Jekyll puts into ``site`` beside the configuration; a feed's entry is made without the rest of the site."""
 _LOGIC = frozenset({
     "assign", "capture", "endcapture", "case", "when", "else", "endcase", "cycle", "decrement", "increment", "echo", "for",
     "endfor", "break", "continue", "if", "elsif", "endif", "ifchanged", "endifchanged", "liquid", "tablerow", "endtablerow",
@@ -77,8 +83,19 @@ def expand_liquid(text: str, context: LiquidContext, *, line: int = 1) -> tuple[
 
 
 def _unknown(pieces: list[_Piece], context: LiquidContext) -> Iterator[Problem]:
-    """Yield a warning for every output of a name that nobody gave a value; with logic any name may have one."""
-    if context.top is None or any(piece.kind == "logic" for piece in pieces):
+    """Yield a warning for what has a value in the generator and none here: nothing would stand in its place in silence."""
+    if context.top is None:
+        seen: set[str] = set()
+        for piece in pieces:
+            for name in _OF_SITE.findall(piece.text) if piece.kind in {"output", "logic"} else ():
+                if name in _FROM_JEKYLL and name not in context.site and name not in seen:
+                    seen.add(name)
+                    message = f"site.{name} is not known to a feed; what is made of it stays empty"
+                    hint = f"write what it stands for, or give it a value under content.variables: {name}"
+                    yield Problem(rule="liquid.variable", severity=Severity.WARNING, message=message, hint=hint, line=piece.line)
+        return
+    # With logic any name may have a value.
+    if any(piece.kind == "logic" for piece in pieces):
         return
     for piece in pieces:
         name = _NAME.match(piece.text) if piece.kind == "output" else None

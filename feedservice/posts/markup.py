@@ -17,7 +17,8 @@ from feedservice.model import Problem, Severity
 from feedservice.posts import plainmark
 from feedservice.posts.crosslinks import resolve_links
 from feedservice.posts.embeds import math_to_text, replace_embeds
-from feedservice.posts.kramdown import apply_heading_ids, open_blocks, without_attribute_lists
+from feedservice.posts.extra import has_definitions, prepared
+from feedservice.posts.kramdown import apply_heading_ids, open_blocks, without_attribute_lists, without_block_ends
 from feedservice.posts.links import SCHEMES, finish_urls, link_own_ids
 from feedservice.posts.liquid import LiquidContext, expand_liquid
 from feedservice.posts.nesting import DEEPEST, shallow
@@ -134,15 +135,15 @@ def render(
     text, removed = xml_text(body)
     text, problems = _expand(text, dialect, context, body_line)
     if markdown:
-        text = open_blocks(text) if dialect == "jekyll" else text
+        text = prepared(open_blocks(text) if dialect == "jekyll" else text, dialect)
         # Braces mean something to most dialects, and what they mean is read in the form that the long way gives.
         braced = dialect not in {"plain", "eleventy"} and "{" in text
         if not unsafe_html and not braced and dialect not in {"pelican", "zola"}:
-            html = _plain(text, base_url)
+            html = _plain(text, dialect, base_url)
             if html is not None:
                 html, more = xml_text(_finished(html, dialect, base_url, id_prefix))
                 return Rendered(html=html.strip(), problems=_few(problems), removed=removed + more)
-        text = markdown_to_html(text)
+        text = markdown_to_html(text, dialect)
         if _has_wide_row(body):
             problems.append(_warning("content.table", f"a table has more than {WIDEST_TABLE} columns", "divide it"))
     if dialect in {"pelican", "zola"}:
@@ -166,6 +167,8 @@ def _finished(html: str, dialect: str, base_url: str, id_prefix: str) -> str:
     """Do what the sanitiser does not: attribute lists, links to own ids, the URLs that it leaves alone."""
     if dialect == "jekyll" and "{:" in html:
         html = without_attribute_lists(html)
+    if dialect == "jekyll" and "<p>^</p>" in html:
+        html = without_block_ends(html)
     if dialect in {"jekyll", "hugo", "zola"} and ("{#" in html or "{." in html):
         html = apply_heading_ids(html, id_prefix)
     if " id=" in html or " name=" in html:
@@ -184,7 +187,7 @@ def _few(problems: list[Problem]) -> tuple[Problem, ...]:
     return (*problems[:MOST_WARNINGS], _warning("content.warnings", message, "look at the first ones"))
 
 
-def _engine_options(*, table: bool) -> comrak.ExtensionOptions:
+def _engine_options(*, table: bool, definitions: bool) -> comrak.ExtensionOptions:
     options = comrak.ExtensionOptions()
     options.table = table
     options.tasklist = True
@@ -192,6 +195,7 @@ def _engine_options(*, table: bool) -> comrak.ExtensionOptions:
     options.autolink = True
     options.footnotes = True
     options.cjk_friendly_emphasis = True
+    options.description_lists = definitions
     return options
 
 
@@ -204,22 +208,28 @@ def _render_options() -> comrak.RenderOptions:
 _PARSE = comrak.ParseOptions()
 _RENDER = _render_options()
 _SAFE = comrak.RenderOptions()
-_EXTENSIONS = {table: _engine_options(table=table) for table in (False, True)}
+_EXTENSIONS = {
+    (table, definitions): _engine_options(table=table, definitions=definitions)
+    for table in (False, True)
+    for definitions in (False, True)
+}
 
 
-def markdown_to_html(text: str) -> str:
+def markdown_to_html(text: str, dialect: str = "plain") -> str:
     """Return the HTML of Markdown: CommonMark with tables, task lists, strikethrough, autolinks, footnotes, CJK emphasis.
 
-    Raw HTML passes as it is. This is the one place that knows the engine.
+    Where the generator of the dialect reads definition lists, so does this. Raw HTML passes as it is. This and ``_plain`` are the
+    one place that knows the engine.
     """
-    return _unticked(comrak.render_markdown(text, _EXTENSIONS[not _has_wide_row(text)], _PARSE, _RENDER))
+    extensions = _EXTENSIONS[not _has_wide_row(text), has_definitions(text, dialect)]
+    return _unticked(comrak.render_markdown(text, extensions, _PARSE, _RENDER))
 
 
-def _plain(text: str, base_url: str) -> str | None:
+def _plain(text: str, dialect: str, base_url: str) -> str | None:
     """Return the finished HTML of a text that is Markdown through and through, None for any other."""
     if _has_wide_row(text):
         return None
-    html = _unticked(comrak.render_markdown(text, _EXTENSIONS[True], _PARSE, _SAFE))
+    html = _unticked(comrak.render_markdown(text, _EXTENSIONS[True, has_definitions(text, dialect)], _PARSE, _SAFE))
     return None if shallow(html)[1] else plainmark.finished(html, base_url)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import subprocess
 import sys
@@ -111,6 +112,29 @@ def test_highlight_becomes_a_code_block(source: str, markdown: str) -> None:
 def test_what_cannot_be_expanded_is_named_with_its_line(source: str, text: str, problems: list[tuple[int, str]]) -> None:
     assert expanded(source) == text
     assert messages(source) == problems
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("a\n{{ site.data.members[0].name }}", [(11, "data")]),
+        (
+            "{% for p in site.posts %}{{ p.title }}{% endfor %}\n{{ site.posts.size }}\n{{ site.time }}",
+            [(10, "posts"), (12, "time")],
+        ),
+        ("{% raw %}{{ site.data.x }}{% endraw %} site.data.x", []),
+        ("{{ site.title }} {{ site.words }} {{ site.nothing }} {{ opposite.data }}", []),
+    ],
+)
+def test_what_jekyll_would_know_and_a_feed_does_not_is_named(source: str, named: list[tuple[int, str]]) -> None:
+    assert messages(source) == [
+        (line, f"site.{name} is not known to a feed; what is made of it stays empty") for line, name in named
+    ]
+
+
+def test_a_configured_value_stands_in_for_what_jekyll_would_know() -> None:
+    context = dataclasses.replace(CONTEXT, site={**CONTEXT.site, "data": {"links": {"a": "https://a.example/"}}})
+    assert expand_liquid("[a]({{ site.data.links.a }})", context) == ("[a](https://a.example/)", ())
 
 
 def test_a_faulty_output_stays_and_the_others_are_expanded() -> None:

@@ -227,6 +227,7 @@ def test_a_row_that_is_too_wide_is_no_table() -> None:
         "[" * 20000, "*" * 20000, " `" * 20000, ">" * 20000, "<a <a " * 5000, "![[" * 9000, "[a](" * 9000, "<!--" * 9000, "{{" * 9000,
         "{%" * 9000, "{% raw %}" * 3000, "{: " * 9000, "<math>" * 4000, "<iframe>" * 4000, "<noscript>" * 4000, "- " * 9000, "&" * 20000,
         "<div " * 5000, '<div "' * 5000, "<b>" * 9000, "<svg>" * 4000, "**あ。" * 5000, "# {#a\n" * 3000, "<p>" + " " * 20000,
+        "a\n\n: b\n\n  c\n\n" * 9000, "a\n" + ": b\n" * 9000, "*[a]: b\n" * 9000,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("dialect", ["jekyll", "hugo"])
@@ -261,10 +262,19 @@ def test_a_flood_of_warnings_is_cut_short() -> None:
         ('<div class="a" markdown="1">\n**x**\n</div>', "<div>\n<p><strong>x</strong></p>\n</div>"),
         ("a\n\n{::comment}\nhidden\n{:/comment}\n\nb", "<p>a</p>\n<p>b</p>"),
         ("{::nomarkdown}\n<b>x</b>\n{:/}", "<p>\n<b>x</b></p>"),
+        ("- a\n\n^\n\n- b", "<ul>\n<li>a</li>\n</ul>\n<ul>\n<li>b</li>\n</ul>"),
     ],
 )
 def test_attribute_lists_are_gone_in_dialect_jekyll(body: str, html: str) -> None:
     assert rendered(body, "jekyll").html == html
+
+
+def test_an_attribute_list_below_a_table_is_no_row() -> None:
+    table = "|a|b|\n|-|:-|\n|1|2|\n"
+    assert rendered(f"{table}{{: .x #y}}", "jekyll").html == rendered(table, "jekyll").html
+    assert rendered(f"{table}{{:.x}}{{: .y}}\n\nz", "jekyll").html == rendered(f"{table}\nz", "jekyll").html
+    assert rendered("|a|\n|-|\n{: .x}", "jekyll").html == "<table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n</table>"
+    assert "<td>{:ok}</td>" in rendered(f"{table}{{:ok}}", "jekyll").html
 
 
 @pytest.mark.parametrize("dialect", ["plain", "eleventy", "hugo", "zola", "pelican", "auto"])

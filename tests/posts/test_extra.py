@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedservice.posts.extra import DEFINITION_LISTS, MOST_DEFINITIONS, has_definitions, prepared
+from feedservice.posts.markup import markdown_to_html
+
+
+def html(markdown: str, dialect: str = "jekyll") -> str:
+    return markdown_to_html(prepared(markdown, dialect), dialect).replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("1.8系\n: 1.8.5以前\n\n開発版\n: より前", "<dl><dt>1.8系</dt><dd>1.8.5以前</dd><dt>開発版</dt><dd>より前</dd></dl>"),
+        ("a\n: b\n: c", "<dl><dt>a</dt><dd>b</dd><dd>c</dd></dl>"),
+        ("a\n\n: b", "<dl><dt>a</dt><dd><p>b</p></dd></dl>"),
+        ("a\n: b\n\n  c", "<dl><dt>a</dt><dd><p>b</p><p>c</p></dd></dl>"),
+        ("a\n:   b\n    d\n\n    c\n\ne\n: f", "<dl><dt>a</dt><dd><p>bd</p><p>c</p></dd><dt>e</dt><dd>f</dd></dl>"),
+        ("a\n: b\n: c\n\n  d", "<dl><dt>a</dt><dd><p>b</p></dd><dd><p>c</p><p>d</p></dd></dl>"),
+        ("a\n: b\n\n\n: c\n\n\td", "<dl><dt>a</dt><dd><p>b</p></dd><dd><p>c</p><p>d</p></dd></dl>"),
+        ("a :\n:) smile", "<p>a ::) smile</p>"),
+        ("a: b\n:c", "<p>a: b:c</p>"),
+    ],
+)
+def test_definition_lists_are_lists(markdown: str, expected: str) -> None:
+    assert {html(markdown, dialect) for dialect in DEFINITION_LISTS} == {expected}
+
+
+@pytest.mark.parametrize("dialect", ["plain", "zola", "eleventy"])
+def test_where_the_generator_has_none_they_are_text(dialect: str) -> None:
+    assert html("a\n: b\n\n  c", dialect) == "<p>a: b</p><p>c</p>"
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~~", "   ```` text"])
+def test_code_is_left_as_it_is(fence: str) -> None:
+    end = fence.strip().partition(" ")[0]
+    code = f"{fence}\na\n: b\n\n  c\n\n*[X]: y\n{end}\n"
+    assert prepared(code, "jekyll") == code
+
+
+def test_what_follows_code_is_read_again() -> None:
+    assert prepared("```\nx\n```\n*[X]: y\nz", "jekyll") == "```\nx\n```\n*[X]: y\nz", "no definition may end a paragraph"
+    assert prepared("```\nx\n```\n\n*[X]: y\n\nz", "jekyll") == "```\nx\n```\n\n\nz"
+
+
+def test_definitions_of_abbreviations_are_left_out() -> None:
+    body = "*[HTML]: Hyper *Text*\n*[CSS]: Cascading\n\nHTML and CSS."
+    assert {html(body, dialect) for dialect in ("jekyll", "pelican")} == {"<p>HTML and CSS.</p>"}
+    assert "[CSS]: Cascading" in html(body, "hugo")
+    assert html("text *[x]: y*", "jekyll") == "<p>text <em>[x]: y</em></p>"
+
+
+def test_more_definitions_than_anybody_writes_are_text() -> None:
+    assert has_definitions("a\n: b\n\n" * MOST_DEFINITIONS, "hugo")
+    assert not has_definitions("a\n: b\n\n" * (MOST_DEFINITIONS + 1), "hugo")
+    assert has_definitions("ratio 1:2 " * (MOST_DEFINITIONS + 1), "hugo"), "a colon in a line is none"
+
+
+LINES = st.lists(st.sampled_from(["", "  ", "a", "  b", "\tc", ": d", " : e", "> : f", "- : g", "```", "~~~", "*[X]: y", "1: 2"]))
+
+
+@given(LINES, st.sampled_from(["jekyll", "hugo", "pelican", "plain"]))
+def test_only_empty_lines_come_and_only_abbreviations_go(lines: list[str], dialect: str) -> None:
+    body = "\n".join(lines)
+    kept = [line for line in prepared(body, dialect).split("\n") if line.strip() and line != "*[X]: y"]
+    assert kept == [line for line in lines if line.strip() and line != "*[X]: y"]
