@@ -7,24 +7,22 @@ import dataclasses
 import json
 import re
 import shutil
-import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from xml.sax.saxutils import escape
 
-import feedparser
 import pytest
 from click.testing import CliRunner
 
 from feedservice.cli import group
 from feedservice.config import load
 from feedservice.service import publish
+from tests.scenarios.readers import Feedparser, Newsboat, ReaderLibrary, Subscriber
 
 SITES = Path(__file__).parent / "migrations"
 NOW = datetime(2025, 1, 1, 9, 0, tzinfo=UTC)
@@ -99,6 +97,14 @@ class Site:
         for name in self.kind.formats:
             shutil.copy(out / paths[name], self.www / f"feed.{name}")
 
+    def write(self) -> None:
+        """Write a post that nobody has seen."""
+        day = f"{self.now:%Y-%m-%d}"
+        text = f'---\ntitle: "Awake"\ndate: {day} 12:00:00+09:00\n---\nThis one is new, and nothing like the others.\n'
+        if self.generator == "pelican":
+            text = f"Title: Awake\nDate: {day} 12:00\n\nThis one is new, and nothing like the others.\n"
+        (self.posts[0].parent / f"{day}-awake.md").write_text(text, encoding="utf-8")
+
     # What people do to a site
 
     def rename(self) -> None:
@@ -135,71 +141,6 @@ MOVES: list[Callable[[Site], None]] = [
     Site.edit,
     Site.new_domain,
 ]
-
-
-class Subscriber(Protocol):
-    """A reader program with one subscription."""
-
-    def poll(self) -> int:
-        """Poll once, and return how many entries are unread; they are read then."""
-        ...
-
-
-class Feedparser:
-    """Remembers ids."""
-
-    def __init__(self, url: str, _folder: Path) -> None:
-        self.url = url
-        self.seen: set[str] = set()
-
-    def poll(self) -> int:
-        parsed = feedparser.parse(self.url)
-        assert parsed.status == 200
-        assert not parsed.bozo
-        # As readers do that are made with it.
-        ids = {entry.get("id") or entry.link for entry in parsed.entries}
-        new = ids - self.seen
-        self.seen |= ids
-        return len(new)
-
-
-class Newsboat:
-    def __init__(self, url: str, folder: Path) -> None:
-        if shutil.which("newsboat") is None:
-            pytest.skip("newsboat is not installed")
-        self.folder = folder
-        (folder / "urls").write_text(f"{url}\n", encoding="utf-8")
-        (folder / "config").write_text("max-items 0\n", encoding="utf-8")
-
-    def poll(self) -> int:
-        where = self.folder
-        command = ["newsboat", "-u", str(where / "urls"), "-C", str(where / "config"), "-c", str(where / "cache.db")]
-        environment = {"HOME": str(where), "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
-        subprocess.run([*command, "-x", "reload"], check=True, capture_output=True, timeout=60, env=environment)
-        database = sqlite3.connect(where / "cache.db")
-        with database:
-            (unread,) = database.execute("select count(*) from rss_item where unread = 1").fetchone()
-            database.execute("update rss_item set unread = 0")
-        database.close()
-        return int(unread)
-
-
-class ReaderLibrary:
-    """The library `reader`, with its own database."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        reader = pytest.importorskip("reader", reason="the library reader is not installed")
-        self.reader: Any = reader.make_reader(str(folder / "reader.sqlite"))
-        self.reader.add_feed(url)
-
-    def poll(self) -> int:
-        self.reader.update_feeds()
-        (feed,) = self.reader.get_feeds()
-        assert feed.last_exception is None
-        unread = list(self.reader.get_entries(read=False))
-        for entry in unread:
-            self.reader.mark_entry_as_read(entry)
-        return len(unread)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -261,6 +202,10 @@ def test_nothing_becomes_unread(site: Site, served: str, judge: Callable[[str, P
         move(site)
         site.build()
         assert [reader.poll() for reader in readers] == [0] * len(readers), move
+    # They are awake: what is new they show.
+    site.write()
+    site.build()
+    assert [reader.poll() for reader in readers] == [1] * len(readers)
 
 
 @pytest.mark.judge
@@ -276,6 +221,9 @@ def test_nothing_becomes_unread_when_everything_moves_before_the_feeds_are_adopt
     site.adopt("--write")
     site.build()
     assert [reader.poll() for reader in readers] == [0] * len(readers)
+    site.write()
+    site.build()
+    assert [reader.poll() for reader in readers] == [1] * len(readers)
 
 
 @pytest.mark.judge
@@ -293,6 +241,9 @@ def test_early_subscribers_know_more_than_the_old_feed_shows(
     assert "4 older posts named by the rule of the other ids" in told
     site.build()
     assert [reader.poll() for reader in readers] == [0] * len(readers)
+    site.write()
+    site.build()
+    assert [reader.poll() for reader in readers] == [1] * len(readers)
 
 
 def test_without_adoption_everything_is_unread(site: Site, served: str) -> None:
