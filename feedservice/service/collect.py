@@ -273,7 +273,7 @@ def _stood_in(
         parsed = made[0].parsed
         return None if parsed is None or parsed.post is None or parsed.post.digest in pool.fatal else parsed
 
-    places = memory.names.places()
+    places = memory.names.places(memory.files)
     wanted = memory.standing.keys() | memory.broken | set(changed)
     if not memory.stood:
         # What another process let stand in: a post without its text is no broken file, and did not change since.

@@ -23,9 +23,7 @@ from feedservice.service import addresses, collect, history, keys, ledgerfile, p
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
 from feedservice.service.forkserver import ForkServer
-from feedservice.service.ledgerfile import Ledger
 from feedservice.service.memory import Memory
-from feedservice.service.naming import Names
 from feedservice.service.publish import Pass, silent
 from feedservice.service.remember import Announce
 from feedservice.service.report import Report
@@ -150,9 +148,8 @@ class Engine:
         settings = keys.settings(config, context)
 
         def recall() -> Memory:
-            names = Names(Ledger(ledgerfile.place(loaded)))
-            known = addresses.recall(self.state)
-            return memories.load(self.store, names, context=context, settings=settings, config=config, addresses=known)
+            known, place = addresses.recall(self.state), ledgerfile.place(loaded)
+            return memories.load(self.store, place, context=context, settings=settings, config=config, addresses=known)
 
         rebuilt: list[Problem] = []
         try:

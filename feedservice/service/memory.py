@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.difference import Served
 from feedservice.model import Post, Problem
 from feedservice.service import records
+from feedservice.service.ledgers import Ledger
 from feedservice.service.naming import Names
 from feedservice.service.quarantine import StandIn
 from feedservice.service.records import Known
@@ -28,7 +30,7 @@ AT = "pass.at"
 SETTINGS = "pass.settings"
 """Fact of the store: hash of everything beside the posts that the last pass depended on."""
 LEDGER = "pass.ledger"
-"""Fact of the store: which file of the ledger the last pass left."""
+"""Fact of the store: ``Ledger.digest`` of the file that the last pass left."""
 DECISIONS = "pass.decisions"
 """Fact of the store: hash of what was decided about feeds that are held."""
 SIBLINGS = "pass.siblings"
@@ -181,13 +183,14 @@ def settled_of(known: Mapping[str, Known]) -> dict[str, Settled]:
     return {path: each.settled for path, each in known.items() if each.settled.out is not None or each.settled.over is not None}
 
 
-def load(store: Store, names: Names, *, context: str, settings: str, config: Config, addresses: Mapping[str, str]) -> Memory:
-    """Return what a store remembers.
+def load(store: Store, ledger: Path, *, context: str, settings: str, config: Config, addresses: Mapping[str, str]) -> Memory:
+    """Return what a store remembers; ``ledger`` is the path of the ledger's file.
 
     Raises ``StoreError``, ``ValueError`` for rows that this program did not write, and ``RefusedError`` for a damaged ledger.
     """
-    memory = Memory(context=context, names=names, addresses=dict(addresses))
     facts = store.meta()
+    names = Names(Ledger(ledger, agreed=facts.get(LEDGER), stored=store.ledger))
+    memory = Memory(context=context, names=names, addresses=dict(addresses))
     memory.facts = dict(facts)
     memory.settings, memory.siblings = facts.get(SETTINGS, ""), facts.get(SIBLINGS, "")
     memory.decisions = facts.get(DECISIONS, "")
@@ -211,7 +214,7 @@ def load(store: Store, names: Names, *, context: str, settings: str, config: Con
     memory.shelf = {row.key: made for row in store.feeds() if (made := shelved(row, by_feed)) is not None}
     if memory.at is not None and not memory.outdated and not memory.lost and memory.settings == settings:
         # Under other ids the posts are not those that the files show.
-        everyone = names.recall(memory.posts(), config, memory.at) if facts.get(LEDGER) == names.stamp else None
+        everyone = names.recall(memory.posts(), config, memory.at) if names.ledger.agrees() else None
         if everyone is not None:
             memory.roster = Roster(config, memory.addresses)
             memory.roster.fill(everyone, settled_of(memory.known), memory.at)

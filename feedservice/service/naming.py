@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import ChainMap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from datetime import datetime
 
 from feedservice.config.schema import Config
@@ -15,7 +15,7 @@ from feedservice.feeds import identity, ledger
 from feedservice.feeds.identity import Named
 from feedservice.feeds.ledger import Identified, Row
 from feedservice.model import Post, Problem
-from feedservice.service.ledgerfile import Ledger
+from feedservice.service.ledgers import Ledger
 from feedservice.service.roster import Roster
 
 
@@ -46,18 +46,9 @@ class Names:
         self._told = False
         self._held = False
 
-    @property
-    def stamp(self) -> str:
-        """Return what tells the ledger's file, as it is now, from what others may write there."""
-        try:
-            stat = self.ledger.path.stat()
-        except FileNotFoundError:
-            return ""
-        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
-
     def recall(self, posts: Mapping[str, Post], config: Config, now: datetime) -> list[Named] | None:
         """Return the posts as the ledger has them; None when it cannot be told without asking about all."""
-        self.ledger.refresh()
+        self.ledger.refresh(posts)
         self._index()
         named: list[Named] = []
         for path, post in posts.items():
@@ -86,7 +77,7 @@ class Names:
         ``posts`` are all that can be read, ``changed`` those that are other than before (None: it is gone, or cannot be read),
         ``gone`` paths without a file, ``broken`` paths of files that are no post now.
         """
-        other = self.ledger.refresh()
+        other = self.ledger.refresh(posts)
         wanted = dict(changed) | {path: posts[path] for path, at in self._ahead.items() if at <= now and path in posts}
         step = None
         if self._told and not other and not whole and not self.problems:
@@ -135,9 +126,9 @@ class Names:
         known = self.ledger.rows.values() if every else [self._places[path] for path in others if path in self._places]
         return list(ledger.settle([*known, *mine.values()], identified, out, now=now, broken=broken, held=held))
 
-    def places(self) -> Mapping[str, Row]:
-        """Return path → row of the posts that are there."""
-        if self.ledger.refresh() or not self._places:
+    def places(self, there: Container[str]) -> Mapping[str, Row]:
+        """Return path → row of the posts that are there; ``there`` are the paths of all files."""
+        if self.ledger.refresh(there) or not self._places:
             self._index()
             self._told = False
         return self._places

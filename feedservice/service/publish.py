@@ -34,7 +34,7 @@ from feedservice.service import collect as collecting
 from feedservice.service.collect import Ask, Collected, Progress, collect, content_directory
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.gate import Gate
-from feedservice.service.ledgerfile import Ledger
+from feedservice.service.ledgers import Ledger
 from feedservice.service.making import Making
 from feedservice.service.memory import Memory
 from feedservice.service.naming import Names

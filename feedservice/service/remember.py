@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from feedservice.model import FeedSpec
-from feedservice.service import history, records, shelf
+from feedservice.service import history, ledgerfile, records, shelf
 from feedservice.service.memory import AT, DECISIONS, LEDGER, SETTINGS, SIBLINGS, Memory
 from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
@@ -66,8 +66,8 @@ def remember(
     feeds = [shelf.feed_row(each) for key, each in made.items() if memory.shelf.get(key) is not each]
     forgotten = [key for key in memory.shelf if key not in made]
     posts = [_post_row(path, memory) for path in sorted(memory.touched) if path in memory.known]
-    facts = _facts(memory, settings, siblings)
-    if posts or memory.forgotten or bodies or written or gone or feeds or forgotten or facts:
+    facts, ledger = _facts(memory, settings, siblings), memory.names.ledger
+    if posts or memory.forgotten or bodies or written or gone or feeds or forgotten or facts or ledger.owed:
         further = remembering.announce(replaced, roster, now) if remembering.announce is not None and replaced else {}
         kept = store.publish(
             at=now,
@@ -75,10 +75,12 @@ def remember(
             bodies=bodies,
             documents=Changes(changed=written, removed=gone),
             feeds=Changes(changed=feeds, removed=forgotten),
+            ledger=Changes(changed=[ledgerfile.stored(row) for row in ledger.owed.values()]),
             meta={**facts, AT: now.isoformat()},
             **further,
         )
         memory.facts |= facts
+        ledger.saved()
         memory.at = now
         rows |= {row.path: row for row in kept}
     memory.documents = rows
@@ -143,7 +145,7 @@ def _facts(memory: Memory, settings: str, siblings: str) -> dict[str, str | None
         SETTINGS: settings,
         SIBLINGS: siblings,
         DECISIONS: memory.decisions,
-        LEDGER: memory.names.stamp,
+        LEDGER: memory.names.ledger.digest,
         history.FACT: json.dumps(history.dumped(memory.histories), ensure_ascii=False) if memory.histories else None,
         history.INPUTS_FACT: json.dumps(memory.inputs, ensure_ascii=False) if memory.inputs else None,
     }

@@ -7,7 +7,7 @@
     documents  output path → what is served             so that "did it change" has an answer, and when
     versions   output path, etag → what was served      so that a reader with an old version gets only what is new
     feeds      key → what its files were made from      so that a feed that nothing happened to costs nothing
-    ledger     path → permanent id                      so that an id is given once
+    ledger     permanent id → line                      so that an id is given once, even when the ledger's file is lost
     meta       key → text
 
 A path, an id or any other text an author may have a hand in is kept exactly, whatever code points it has (file names that are no
@@ -126,9 +126,12 @@ class FeedRow:
 class LedgerRow:
     """The permanent id of a post. A ledger row outlives its post, so that a post that comes back has its old id."""
 
-    path: str
     id: str
+    path: str
+    """Where the post was last seen; several posts may have been there one after the other."""
     first_seen: datetime
+    line: str
+    """All that is remembered of it, as its line in the ledger's file."""
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
@@ -137,7 +140,7 @@ class LedgerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Changes(Generic[Row]):
-    """Rows to insert or replace by path (feeds: by key), and paths to forget.
+    """Rows to insert or replace by path (feeds by key, the ledger by id), and paths, keys or ids to forget.
 
     Of two rows with one path the later counts; a path that is both removed and changed is changed.
     """
@@ -202,7 +205,7 @@ class Store(Protocol):
         ...
 
     def ledger(self) -> Stream[LedgerRow]:
-        """Yield the ledger by path."""
+        """Yield the ledger by path, then id."""
         ...
 
     def meta(self) -> Mapping[str, str]:

@@ -94,10 +94,10 @@ def feed(row: Found) -> FeedRow:
 
 def ledger_values(entry: LedgerRow) -> Values:
     """Return the row of ``tables.ledger``."""
-    return {"path": entry.path, "id": entry.id, "first_seen": entry.first_seen}
+    return {"id": entry.id, "path": entry.path, "first_seen": entry.first_seen, "line": entry.line}
 
 
 def ledger(row: Found) -> LedgerRow:
     """Read a row of ``tables.ledger``."""
-    path, name, first_seen = row
-    return LedgerRow(path=path, id=name, first_seen=first_seen)
+    name, path, first_seen, line = row
+    return LedgerRow(id=name, path=path, first_seen=first_seen, line=line)

@@ -136,7 +136,7 @@ class SqlStore(SqlOutbox):
 
     def ledger(self) -> Stream[LedgerRow]:
         """See ``Store.ledger``."""
-        return self._stream(sa.select(tables.ledger).order_by(tables.ledger.c.path), rows.ledger)
+        return self._stream(sa.select(tables.ledger).order_by(tables.ledger.c.path, tables.ledger.c.id), rows.ledger)
 
     def meta(self) -> Mapping[str, str]:
         """See ``Store.meta``."""

@@ -112,9 +112,11 @@ feeds = sa.Table(
 ledger = sa.Table(
     "ledger",
     metadata,
-    sa.Column("path", Exact, primary_key=True),
-    sa.Column("id", Exact, nullable=False, index=True),
+    sa.Column("id", Exact, primary_key=True),
+    sa.Column("path", Exact, nullable=False, index=True),
     sa.Column("first_seen", Instant, nullable=False),
+    # JSON, as in the ledger's file: who has lost the one copies it from the other.
+    sa.Column("line", Exact, nullable=False),
 )
 
 # The outbox. What a topic, a target or a callback is called is as exact as a path.

@@ -110,7 +110,8 @@ def write_feeds(connection: sa.Connection, insert: Insert, changes: Changes[Feed
 
 def write_ledger(connection: sa.Connection, insert: Insert, changes: Changes[LedgerRow]) -> None:
     """Remember ids."""
-    _forget(connection, tables.ledger, changes.removed)
+    for ids in batches(changes.removed):
+        connection.execute(sa.delete(tables.ledger).where(tables.ledger.c.id.in_(ids)))
     for batch in batches(changes.changed):
         upsert(connection, insert, tables.ledger, map(rows.ledger_values, batch))
 

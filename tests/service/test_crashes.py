@@ -18,7 +18,7 @@ import pytest
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.service import files
+from feedservice.service import files, ledgerfile
 from feedservice.service.engine import Engine
 from feedservice.store import Store
 from feedservice.store.sql import open_store
@@ -91,10 +91,11 @@ def stopped_after(steps: int, loaded: Loaded, now: datetime) -> bool:
 
 
 def agree(loaded: Loaded) -> None:
-    """Check that every document of the store is the file that is there."""
+    """Check that every document of the store is the file that is there, and that both ledgers are one."""
     with contextlib.closing(opener(loaded.root / loaded.config.state)) as store:
-        rows = list(store.documents())
+        rows, kept = list(store.documents()), ledgerfile.unstored(store.ledger())
     assert rows
+    assert set(kept) == set(ledgerfile.recall(ledgerfile.place(loaded)).rows)
     for row in rows:
         body = (loaded.root / "public" / row.path).read_bytes()
         assert (hashlib.blake2b(body, digest_size=16).hexdigest(), len(body)) == (row.etag, row.size)

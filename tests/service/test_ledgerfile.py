@@ -129,26 +129,27 @@ def test_of_two_lines_the_later_says_where_a_post_is() -> None:
     assert (both.path, both.gone) == ("a.md", NOW)
 
 
-def test_a_large_ledger_grows_at_its_end_and_is_put_in_order_by_the_next_process(tmp_path: Path) -> None:
-    file = tmp_path / "ledger.jsonl"
-    many = [row(f"{number:05}") for number in range(5_001)]
-    book = ledgerfile.Ledger(file)
-    assert book.refresh()
-    book.write(many)
-    ordered = file.read_text()
-    assert not book.refresh()
-    book.write([row("00000", title="X"), row("a")])
-    assert file.read_text().startswith(ordered)
-    assert not book.refresh()
-    other = ledgerfile.Ledger(file)
-    other.refresh()
-    assert other.rows == book.rows
-    assert other.rows["tag:example.org,2025:00000"].title == "X"
-    other.write([row("b")])
-    assert file.read_text() == ledgerfile.text_of(other.rows.values())
-    # What somebody else wrote is read.
-    assert book.refresh()
-    assert book.rows == other.rows
+def test_a_line_that_was_not_written_to_its_end_is_none() -> None:
+    whole = ledgerfile.text_of([row(), row("b")])
+    for cut in (5, 40, len(ledgerfile.line_of(row("b")))):
+        read = ledgerfile.parse(whole[:-cut], PLACE)
+        assert ([each.path for each in read.rows], read.loose, read.problems) == (["a.md"], True, ())
+    read = ledgerfile.parse(whole.removesuffix("\n"), PLACE)
+    assert ([each.path for each in read.rows], read.loose) == (["a.md", "b.md"], False)
+
+
+def test_a_line_that_is_broken_in_two_is_damaged() -> None:
+    line = ledgerfile.line_of(row())
+    for text in (line.replace('", "path"', '",\n"path"'), f"{line[:9]}\n{line[9:]}\n{line}"):
+        with pytest.raises(RefusedError, match=r"ledger\.jsonl:1: the ledger is damaged"):
+            ledgerfile.parse(f"{text}\n{line}\n", PLACE)
+
+
+def test_a_row_of_the_store_has_the_line_of_the_file() -> None:
+    found = [row(), row("b", gone=NOW, sketch="x")]
+    assert ledgerfile.unstored(map(ledgerfile.stored, found)) == found
+    with pytest.raises(RefusedError, match="ledger of the store:2: the ledger is damaged"):
+        ledgerfile.unstored([ledgerfile.stored(row()), dataclasses.replace(ledgerfile.stored(row("b")), line="{}")])
 
 
 def test_two_ids_of_one_path_are_said_and_the_one_that_readers_know_stays() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -82,7 +83,7 @@ class StoreContract:
     @pytest.mark.parametrize("path", STRANGE)
     def test_any_text_is_kept_exactly(self, store: Store, path: str) -> None:
         row = dataclasses.replace(document(path), feed=path, entries=(EntrySpan(id=path, digest="d", start=0, end=1),))
-        known = LedgerRow(path=path, id=path, first_seen=NOW)
+        known = LedgerRow(path=path, id=path, first_seen=NOW, line=path)
         made = FeedRow(key=path, inputs="hash", record=b"\0\xff")
         store.publish(
             at=NOW,
@@ -123,7 +124,7 @@ class StoreContract:
         store.publish(
             at=NOW,
             documents=Changes(changed=[document(path) for path in STRANGE]),
-            ledger=Changes(changed=[LedgerRow(path=path, id="i", first_seen=NOW) for path in STRANGE]),
+            ledger=Changes(changed=[LedgerRow(path=path, id=path[::-1], first_seen=NOW, line="{}") for path in STRANGE]),
         )
         assert [each.path for each in store.documents()] == sorted(STRANGE)
         assert [each.path for each in store.ledger()] == sorted(STRANGE)
@@ -137,7 +138,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("at", [datetime(1, 1, 1, tzinfo=UTC), NOW, datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)])
     def test_instants_are_exact(self, store: Store, at: datetime) -> None:
-        known = LedgerRow(path="a.md", id="i", first_seen=at)
+        known = LedgerRow(path="a.md", id="i", first_seen=at, line="{}")
         store.publish(at=NOW, documents=Changes(changed=[document(at=at)]), ledger=Changes(changed=[known]))
         assert list(store.documents()) == [document(at=at)]
         assert list(store.ledger()) == [known]
@@ -279,8 +280,16 @@ class StoreContract:
         store.publish(at=NOW, meta={"a": None, "b": "3", "d": None})
         assert store.meta() == {"b": "3", "c": ""}
 
+    def test_the_ledger_is_by_id_and_a_path_may_have_had_several_posts(self, store: Store) -> None:
+        first, second = (LedgerRow(id=name, path="a.md", first_seen=NOW, line=name) for name in ("tag:a", "tag:b"))
+        store.publish(at=NOW, ledger=Changes(changed=[second, first]))
+        moved = dataclasses.replace(first, path="b.md", line="moved")
+        assert list(store.ledger()) == [first, second]
+        store.publish(at=NOW, ledger=Changes(changed=[moved], removed=["tag:a", "tag:none"]))
+        assert list(store.ledger()) == [second, moved]
+
     def test_a_ledger_row_outlives_its_post(self, store: Store) -> None:
-        known = LedgerRow(path="a.md", id="tag:a", first_seen=NOW)
+        known = LedgerRow(path="a.md", id="tag:a", first_seen=NOW, line="{}")
         store.publish(at=NOW, posts=Changes(changed=[post("a.md")]), ledger=Changes(changed=[known]))
         store.replace_posts(removed=["a.md"])
         assert list(store.ledger()) == [known]
@@ -290,7 +299,7 @@ class StoreContract:
         with pytest.raises(ValueError, match="last_modified must be"):
             document(at=instant)
         with pytest.raises(ValueError, match="first_seen must be"):
-            LedgerRow(path="a.md", id="i", first_seen=instant)
+            LedgerRow(path="a.md", id="i", first_seen=instant, line="{}")
         with pytest.raises(ValueError, match="at must be"):
             store.publish(at=instant)
         with pytest.raises(ValueError, match="before must be"):
@@ -306,7 +315,7 @@ class StoreContract:
                 posts=Changes(changed=[post("a.md")], removed=["c.md"]),
                 bodies=[BodyRow(path="a.md", key="k", body=b"body")],
                 documents=Changes(changed=[document()], removed=["gone"]),
-                ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW)]),
+                ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW, line="{}")]),
                 meta={"pass": "1", "nothing": None},
             )
         assert everything(store) == before
@@ -318,7 +327,7 @@ class StoreContract:
             "posts": [post("a.md", b"new"), *posts(1500)],
             "bodies": [BodyRow(path=each.path, key="k", body=b"new") for each in posts(1500)],
             "feeds": [FeedRow(key=each.path, inputs="i", record=b"new") for each in posts(1500)],
-            "ledger": [LedgerRow(path=each.path, id="i", first_seen=NOW) for each in posts(1500)],
+            "ledger": [LedgerRow(path=each.path, id=each.path, first_seen=NOW, line="{}") for each in posts(1500)],
         }
         rows[noun] = Watched(rows[noun], 1200, accident)
         with pytest.raises(ConnectionAbortedError):
@@ -463,6 +472,23 @@ class StoreContract:
             store.publish(at=NOW, documents=Changes(changed=[document()]))
         with connected(place) as connection:
             assert migrations.current(connection) == migrations.REVISIONS[-1]
+
+    def test_ids_of_an_older_store_are_kept_with_all_that_was_known(self, place: Place) -> None:
+        with connected(place) as connection:
+            migrations.upgrade(connection, "0004")
+            query = sa.text("INSERT INTO ledger (path, id, first_seen) VALUES (:path, :id, :seen)")
+            rows = [("古い.md", "tag:a", 2), ("new.md", "tag:a", 7_000_003), ("\udcff.md", "tag:b", 7_000_000)]
+            encoded = [(path.encode("utf-8", "surrogatepass"), name.encode(), seen) for path, name, seen in rows]
+            connection.execute(query, [{"path": path, "id": name, "seen": seen} for path, name, seen in encoded])
+        first, second = datetime(1970, 1, 1, 0, 0, 0, 2, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC)
+        with contextlib.closing(open_store(place)) as store:
+            kept = list(store.ledger())
+        assert [(each.id, each.path, each.first_seen) for each in kept] == [
+            ("tag:a", "古い.md", first),
+            ("tag:b", "\udcff.md", second),
+        ]
+        said = json.loads(kept[0].line)
+        assert said == {"id": "tag:a", "path": "古い.md", "origin": "tag", "first_seen": "1970-01-01T00:00:00.000002Z"}
 
     def test_an_upgrade_that_fails_changes_nothing(self, place: Place) -> None:
         with connected(place) as connection:

@@ -86,7 +86,7 @@ def fill(store: Store) -> dict[str, object]:
             bodies=[BodyRow(path="a.md", key="k", body=b"body")],
             documents=Changes(changed=[document(etag=etag)]),
             feeds=Changes(changed=[FeedRow(key="all", inputs=etag, record=b"files")]),
-            ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW)]),
+            ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW, line="{}")]),
             meta={"pass": "1"},
         )
     filled = everything(store)

@@ -1,0 +1,174 @@
+"""The ledger of a site: in memory, in its file, and in the store.
+
+::
+
+    file ─┬ says what the store says of it ─→ rows                       the store's are not even read
+    store ┴ says something else ─reunion.reconciled→ rows ─→ both are brought up to date by the pass
+
+The file is written before the feeds are, the store with everything else that a pass remembers: one of the two can be ahead, an
+older one can be put back, either can be lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Container, Iterable
+from pathlib import Path
+
+from feedservice.feeds import reunion
+from feedservice.feeds.ledger import Row
+from feedservice.feeds.reunion import Reunion
+from feedservice.model import Problem, Severity
+from feedservice.service import ledgerfile
+from feedservice.store import LedgerRow
+
+_SMALL = 2_000
+"""Rows that are written anew in no time."""
+_NAMED = 3
+"""Posts that a sentence lists."""
+
+
+def nothing() -> Iterable[LedgerRow]:
+    """Return the rows of no store."""
+    return ()
+
+
+class Ledger:
+    """What is known of the ids of a site."""
+
+    def __init__(self, path: Path, *, agreed: str | None = None, stored: Callable[[], Iterable[LedgerRow]] = nothing) -> None:
+        """``path`` is that of the file, ``stored`` reads the rows of the store. ``refresh`` reads what has to be read.
+
+        ``agreed`` is ``digest`` as the store remembers it.
+        """
+        self.path = path
+        self.rows: dict[str, Row] = {}
+        """Id → row."""
+        self.owed: dict[str, Row] = {}
+        """Id → row, of those that the store does not have like this."""
+        self.problems: tuple[Problem, ...] = ()
+        self._agreed = agreed
+        self._stored = stored
+        self._known = False
+        """``rows`` are what file and store say."""
+        self._due = True
+        """The file has to be written anew."""
+        self._stamp: tuple[int, int, int] | None = None
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._data: bytes | None = None
+        """The bytes of the file, until they are read."""
+
+    @property
+    def digest(self) -> str:
+        """Return what tells the file, as it was last read or written, from any other; empty when there was none."""
+        return "" if self._stamp is None else self._hash.hexdigest()
+
+    def agrees(self) -> bool:
+        """Look at the file, and tell whether it is the one that the store remembers."""
+        self._look()
+        return bool(self.digest) and self.digest == self._agreed
+
+    def refresh(self, there: Container[str]) -> bool:
+        """Bring ``rows`` up to date, and tell whether anything can be other than before.
+
+        ``there`` are the paths of the posts that are there. Raises ``RefusedError`` when a line is damaged.
+        """
+        before = self.digest
+        if not self._look() and self._known:
+            return False
+        if self._known and self.digest == before:
+            # Somebody touched it.
+            self._data = None
+            return False
+        if self._data is None:
+            found = ledgerfile.Read(rows=(), problems=())
+        else:
+            found = ledgerfile.read(self._data, self.path)
+            self._data = None
+        if not self._known and self.digest and self.digest == self._agreed:
+            self._take(found, Reunion(rows=found.rows), found.rows)
+        else:
+            store = tuple(self.rows.values()) if self._known else tuple(ledgerfile.unstored(self._stored()))
+            self._take(found, reunion.reconciled(found.rows, store, there), store)
+        return True
+
+    def write(self, changed: Iterable[Row]) -> None:
+        """Remember rows in the file, durably; they are ``owed`` to the store. Raises ``OSError``.
+
+        A large ledger gets lines at its end, of which the later counts: writing a hundred thousand for one takes too long. The
+        next process puts them in order.
+        """
+        found = {row.id: row for row in changed}
+        self.owed |= found
+        if not found and not self._due:
+            return
+        self.rows |= found
+        if self._due or self._stamp is None or len(self.rows) <= _SMALL or len(found) > len(self.rows) // 4:
+            body = ledgerfile.text_of(self.rows.values()).encode("utf-8", "surrogatepass")
+            ledgerfile.replace(self.path, body)
+            self._hash = _hash(body)
+            self._due = False
+        else:
+            lines = "".join(f"{ledgerfile.line_of(row)}\n" for row in found.values()).encode("utf-8", "surrogatepass")
+            _append(self.path, lines)
+            self._hash.update(lines)
+        self.problems = ()
+        self._stamp = _stamp(self.path)
+
+    def saved(self) -> None:
+        """Take in that the store has what it was owed."""
+        self.owed = {}
+        self._agreed = self.digest
+
+    def _look(self) -> bool:
+        """Read the bytes of the file when it is not what was last read or written; tell whether it was."""
+        stamp = _stamp(self.path)
+        if stamp is not None and stamp == self._stamp:
+            return self._data is not None
+        self._data = ledgerfile.bytes_of(self.path)
+        self._stamp = None if self._data is None else stamp
+        self._hash = _hash(self._data or b"")
+        return True
+
+    def _take(self, found: ledgerfile.Read, made: Reunion, store: Iterable[Row]) -> None:
+        before = {row.id: row for row in store}
+        self.owed |= {row.id: row for row in made.rows if before.get(row.id) != row}
+        self.rows = {row.id: row for row in made.rows}
+        self._due = found.loose or made.rows != found.rows
+        self.problems = (*found.problems, *_problems(self.path, made, lost=self._stamp is None))
+        self._known = True
+
+
+def _problems(path: Path, made: Reunion, *, lost: bool) -> Iterable[Problem]:
+    if made.missed:
+        some = ", ".join(row.path for row in made.missed[:_NAMED])
+        some += f" and {len(made.missed) - _NAMED} more" if len(made.missed) > _NAMED else ""
+        if lost:
+            message = "the ledger was not there any more, and is written anew from the store"
+        else:
+            message = f"the store knows posts that the ledger does not list, and they are put back: {some}"
+        hint = "nothing is lost; commit the file as it is written now, if it is under version control"
+        yield Problem(rule="ledger.restored", severity=Severity.WARNING, message=message, hint=hint, path=path.name)
+    for conflict in made.conflicts:
+        hint = "nothing that readers know has changed; look at the two lines, and at which of them is right"
+        yield Problem(rule="ledger.conflict", severity=Severity.WARNING, message=conflict, hint=hint, path=path.name)
+
+
+def _append(path: Path, lines: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _hash(data: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=16)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
