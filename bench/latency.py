@@ -171,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure from a saved post to the new bytes over HTTP.")
     parser.add_argument("posts", type=int, nargs="?", default=10_000)
     parser.add_argument("--saves", type=int, default=200)
-    parser.add_argument("--idle", type=float, default=30.0, help="seconds")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds; a minute has one look at every file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -29,7 +29,7 @@ from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
 from feedservice.model import FeedSpec, Post, Problem
 from feedservice.posts.parse import Context, Parsed, kept_keys
-from feedservice.service import quarantine, records, scan, workers
+from feedservice.service import inventory, quarantine, records, workers
 from feedservice.service.guarding import Decisions
 from feedservice.service.memory import Memory, settled_of
 from feedservice.service.naming import Step
@@ -187,7 +187,7 @@ def collect(
         raise RefusedError(f"there is no content directory {folder}", "create it, or set content.directory")
     decisions = decisions or Decisions()
     context = context_of(loaded)
-    suspects = _scanned(loaded, folder, context.dialect, memory, ask)
+    suspects = inventory.suspects(loaded, folder, context.dialect, memory, paths=ask.paths, full=ask.full, fatal=pool.fatal)
     if not memory.files and (memory.known or memory.lost) and not ask.emptied:
         lost = len(memory.known) + memory.lost
         raise RefusedError(
@@ -227,40 +227,6 @@ def collect(
         now=ask.now,
         served=memory.served,
     )
-
-
-def _scanned(loaded: Loaded, folder: Path, dialect: str, memory: Memory, ask: Ask) -> Collection[str]:
-    """Bring the lists of files up to date, and return the paths of posts that may be other than before."""
-    content = loaded.config.content
-    outside = [loaded.root / loaded.config.output, loaded.root / loaded.config.state]
-    outside = [path for path in outside if path.resolve() != folder]
-    if ask.paths is not None and memory.scanned:
-        looked = scan.look(folder, content, memory.files, ask.paths, dialect=dialect, outside=outside)
-        if looked is not None:
-            return _took(looked, memory)
-    found = scan.scan(folder, content, dialect=dialect, outside=outside)
-    memory.files = {file.path: file for file in found.posts}
-    memory.media = found.files
-    memory.scan_problems = found.problems
-    memory.scanned = True
-    for path in memory.first_seen.keys() - memory.files.keys():
-        del memory.first_seen[path]
-    return memory.known.keys() | memory.files.keys()
-
-
-def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collection[str]:
-    suspects = set(looked)
-    for path, each in looked.items():
-        if isinstance(each, Found):
-            memory.files[path] = each
-        elif path in memory.files:
-            del memory.files[path]
-        if isinstance(each, int) and memory.media.get(path) != each:
-            memory.media[path] = each
-            suspects |= memory.lookers
-        elif not isinstance(each, int) and memory.media.pop(path, None) is not None:
-            suspects |= memory.lookers
-    return suspects
 
 
 def _stood_in(

@@ -69,8 +69,9 @@ def stand_ins(
         if row is None or not suspicious(each, row):
             continue
         until = (row.broken or now) + grace
-        copy = dataclasses.replace(files_of[each.path], file=str(_place(state, each.path)))
-        good = read(copy) if now < until and Path(copy.file).exists() else None
+        place = _place(state, each.path)
+        copy = dataclasses.replace(files_of[each.path], root=str(place.parent), name=place.name)
+        good = read(copy) if now < until and place.exists() else None
         problems = (*each.problems, *([] if each.post is None else [_emptied(each.path)]))
         if good is None and each.post is not None:
             # There is nothing else, or the author has meant it for so long: a post may be a title and a link.

@@ -10,9 +10,10 @@ import errno
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from stat import S_ISREG
+from types import MappingProxyType
 
 from feedservice import globs
 from feedservice.config.schema import Content
@@ -43,9 +44,19 @@ class Found:
 
     path: str
     """``Source.path``: relative, NFC, with ``/``."""
-    file: str
-    """Where it is on this machine, as the system spells it."""
+    root: str
+    name: str
+    """Where it is below ``root``, as the system spells it: most often the same text as ``path``, held once."""
     fingerprint: Fingerprint
+
+    @property
+    def file(self) -> str:
+        """Return where it is on this machine."""
+        return f"{self.root}{os.sep}{self.name}"
+
+
+NOTHING: Mapping[str, Found] = MappingProxyType({})
+"""No post before."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,36 +69,42 @@ class Scan:
     problems: tuple[Problem, ...]
 
 
-def scan(root: Path, content: Content, *, dialect: str, outside: Collection[Path] = ()) -> Scan:
+def scan(
+    root: Path, content: Content, *, dialect: str, outside: Collection[Path] = (), before: Mapping[str, Found] = NOTHING
+) -> Scan:
     """Walk a content directory.
 
     Symbolic links are followed inside ``root`` only, each directory once; one file under two names is one post. ``outside`` are
     directories that hold no content though they may lie below ``root``: output and state. A directory that cannot be read is a
     problem, not the end.
+
+    ``before`` are the posts of a scan of ``root`` with the same arguments: one that is still what it was is the same object in
+    the answer, and costs one ``stat``.
     """
-    walk = _Walk(root, content, dialect, {path.resolve() for path in outside})
-    entries = sorted(walk.directory(str(root), "", frozenset()), key=lambda found: (found.linked, found.found.path))
+    walk = _Walk(root, content, dialect, {path.resolve() for path in outside}, before)
+    walk.directory(str(root), "", "", frozenset())
     owners: dict[tuple[int, int], str] = {}
     names: dict[str, str] = {}
     posts: list[Found] = []
-    files: dict[str, int] = {}
-    for entry in entries:
-        found = entry.found
-        if not entry.post:
-            files[found.path] = found.fingerprint.size
-            continue
-        first = owners.setdefault((entry.device, found.fingerprint.inode), found.path)
-        if first != found.path:
+    for found, device in (*sorted(walk.posts, key=_by_path), *sorted(walk.links, key=_by_path)):
+        path = found.path
+        first = owners.setdefault((device, found.fingerprint.inode), path)
+        if first != path:
             message = f"this is the same file as {first}; it is one post, not two"
-            walk.note("scan.same-file", message, "remove the link, or list it in content.ignore", found.path)
+            walk.note("scan.same-file", message, "remove the link, or list it in content.ignore", path)
             continue
-        if names.setdefault(found.path, found.file) != found.file:
+        if names.setdefault(path, found.name) != found.name:
             message = f"two files have this name, spelled with different Unicode forms ({found.file!r})"
-            walk.note("scan.same-name", message, "rename one of them", found.path)
+            walk.note("scan.same-name", message, "rename one of them", path)
             continue
         posts.append(found)
-    posts.sort(key=lambda found: found.path)
-    return Scan(posts=tuple(posts), files=files, problems=tuple(walk.problems))
+    if walk.links:
+        posts.sort(key=lambda found: found.path)
+    return Scan(posts=tuple(posts), files=walk.files, problems=tuple(walk.problems))
+
+
+def _by_path(each: tuple[Found, int]) -> str:
+    return each[0].path
 
 
 def look(
@@ -104,7 +121,7 @@ def look(
     ``before`` are the posts of the last scan. None when this cannot be told without a whole scan: a directory came or went, there
     are links, names or inodes that may be another file's. What is ignored is not in the answer.
     """
-    walk = _Walk(root, content, dialect, {path.resolve() for path in outside})
+    walk = _Walk(root, content, dialect, {path.resolve() for path in outside}, before)
     looked: dict[str, Found | int | None] = {}
     for given in paths:
         path = unicodedata.normalize("NFC", given)
@@ -119,8 +136,8 @@ def look(
                 return None
             looked[path] = None
         elif walk.post(path):
-            found = _found(path, f"{walk.root}/{given}", stat)
-            if _is_twin(found, before) or (path in before and before[path].file != found.file):
+            found = _found(str(root), path, given, stat)
+            if _is_twin(found, before) or (path in before and before[path].name != found.name):
                 return None
             looked[path] = found
         else:
@@ -136,17 +153,9 @@ def _is_twin(found: Found, before: Mapping[str, Found]) -> bool:
     return any(each.fingerprint.inode == inode for each in before.values() if each is not own)
 
 
-def _found(path: str, file: str, stat: os.stat_result) -> Found:
+def _found(root: str, path: str, name: str, stat: os.stat_result) -> Found:
     fingerprint = Fingerprint(size=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino)
-    return Found(path=path, file=file, fingerprint=fingerprint)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    found: Found
-    device: int
-    linked: bool
-    post: bool
+    return Found(path=path, root=root, name=path if name == path else name, fingerprint=fingerprint)
 
 
 def is_leaving(name: str) -> bool:
@@ -155,8 +164,10 @@ def is_leaving(name: str) -> bool:
 
 
 class _Walk:
-    def __init__(self, root: Path, content: Content, dialect: str, outside: set[Path]) -> None:
+    def __init__(self, root: Path, content: Content, dialect: str, outside: set[Path], before: Mapping[str, Found]) -> None:
+        self.given = str(root)
         self.root = os.path.realpath(root)
+        self.before = before
         self.outside = {str(path) for path in outside}
         self.include = content.include or _ONLY.get(dialect, [])
         self.ignore = [*content.ignore, *_NEVER.get(dialect, ())]
@@ -164,13 +175,22 @@ class _Walk:
             self.ignore.append("_drafts/")
         elif dialect == "jekyll" and not content.include:
             self.include = [*self.include, "**/_drafts/**"]
+        self.posts: list[tuple[Found, int]] = []
+        """Posts that are files themselves, each with its device."""
+        self.links: list[tuple[Found, int]] = []
+        """Posts whose names are links."""
+        self.files: dict[str, int] = {}
+        """Everything else: path → bytes."""
         self.problems: list[Problem] = []
 
     def note(self, rule: str, message: str, hint: str, path: str) -> None:
         self.problems.append(Problem(rule=rule, severity=Severity.WARNING, message=message, hint=hint, path=path))
 
-    def directory(self, folder: str, prefix: str, above: frozenset[str]) -> Iterator[_Seen]:
-        """Yield the files below a folder. ``above`` are the real paths of the folders it is in: a link back to one is a loop."""
+    def directory(self, folder: str, prefix: str, spelled: str, above: frozenset[str]) -> None:
+        """Take in the files below a folder; ``prefix`` and ``spelled`` are how paths and names below it begin.
+
+        ``above`` are the real paths of the folders it is in: a link back to one is a loop.
+        """
         real = os.path.realpath(folder) if above == frozenset() or os.path.islink(folder) else folder  # noqa: PTH114
         if real in above or real in self.outside:
             return
@@ -181,12 +201,27 @@ class _Walk:
             message = f"the directory cannot be read: {error.strerror}"
             self.note("scan.unreadable", message, "check its permissions", prefix or ".")
             return
+        before, posts, given = self.before, self.posts, self.given
         for entry in entries:
-            if not is_leaving(entry.name):
-                yield from self.entry(entry, prefix, above)
+            name = entry.name
+            path = prefix + unicodedata.normalize("NFC", name)
+            known = before.get(path)
+            if known is None or known.name != spelled + name or entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+                if not is_leaving(name):
+                    self.entry(entry, path, spelled + name, above)
+                continue
+            # A post that was here: whether it is content is decided, and most often it is what it was.
+            try:
+                stat = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self.unreadable(path, error)
+                continue
+            was = known.fingerprint
+            if was.mtime_ns != stat.st_mtime_ns or was.size != stat.st_size or was.inode != stat.st_ino or known.root != given:
+                known = _found(given, path, known.name, stat)
+            posts.append((known, stat.st_dev))
 
-    def entry(self, entry: os.DirEntry[str], prefix: str, above: frozenset[str]) -> Iterator[_Seen]:
-        path = prefix + unicodedata.normalize("NFC", entry.name)
+    def entry(self, entry: os.DirEntry[str], path: str, name: str, above: frozenset[str]) -> None:
         try:
             linked = entry.is_symlink()
             if linked and not self.inside(entry.path):
@@ -200,17 +235,22 @@ class _Walk:
             if entry.is_dir():
                 # A name that no pattern spells: the question is whether everything below is ignored.
                 if not any(globs.matches(pattern, path + "/\0") for pattern in self.ignore):
-                    yield from self.directory(entry.path, path + "/", above)
+                    self.directory(entry.path, path + "/", name + "/", above)
                 return
             if not entry.is_file():
                 return
             stat = entry.stat()
         except OSError as error:
-            self.note(
-                "scan.unreadable", f"the file cannot be looked at: {error.strerror}", "check the link or its permissions", path
-            )
+            self.unreadable(path, error)
             return
-        yield _Seen(found=_found(path, entry.path, stat), device=stat.st_dev, linked=linked, post=self.post(path))
+        if self.post(path):
+            (self.links if linked else self.posts).append((_found(self.given, path, name, stat), stat.st_dev))
+        else:
+            self.files[path] = stat.st_size
+
+    def unreadable(self, path: str, error: OSError) -> None:
+        message = f"the file cannot be looked at: {error.strerror}"
+        self.note("scan.unreadable", message, "check the link or its permissions", path)
 
     def post(self, path: str) -> bool:
         return path.lower().endswith(ENDINGS) and self.wanted(path)

@@ -26,8 +26,8 @@ from feedservice.service.settling import Held, Patience, Settled, Stamp, looked,
 
 _STEP = 20
 """Milliseconds between two looks at what the system has told; the last of them brought nothing new."""
-_SLOW_STEP = 50
-"""The same for what seldom changes: the configuration, and whether the content directory is there."""
+_SLOW_STEP = 200
+"""The same for what seldom changes, the configuration and whether the content directory is there: each look costs a little."""
 _TOGETHER = 200
 """Milliseconds after which events are handed on though more are coming."""
 _TIMEOUT = 60_000

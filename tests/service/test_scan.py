@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 import unicodedata
@@ -163,3 +164,38 @@ def test_dangling_link(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
     (tmp_path / "gone.md").symlink_to(tmp_path / "nothing.md")
     assert paths(scan(tmp_path, Content(), dialect="plain")) == ["a.md"]
+
+
+def test_what_stayed_is_what_it_was(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b/c.md", "b/d.md", "photo.jpg")
+    first = scan(tmp_path, Content(), dialect="plain")
+    write(tmp_path, "b/e.md", "notes.txt")
+    (tmp_path / "b/c.md").write_text("longer than it was before", encoding="utf-8")
+    (tmp_path / "b/d.md").unlink()
+    before = {post.path: post for post in first.posts}
+    again = scan(tmp_path, Content(), dialect="plain", before=before)
+    assert again == scan(tmp_path, Content(), dialect="plain")
+    assert {post.path: post is before.get(post.path) for post in again.posts} == {"a.md": True, "b/c.md": False, "b/e.md": False}
+
+
+def test_what_was_a_post_and_is_another_thing_now(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b.md", "c.md", "d.md")
+    before = {post.path: post for post in scan(tmp_path, Content(), dialect="plain").posts}
+    for name in ("b.md", "c.md", "d.md"):
+        (tmp_path / name).unlink()
+    write(tmp_path, "b.md/in.md")
+    (tmp_path / "c.md").symlink_to(tmp_path / "a.md")
+    os.mkfifo(tmp_path / "d.md")
+    found = scan(tmp_path, Content(), dialect="plain", before=before)
+    assert found == scan(tmp_path, Content(), dialect="plain")
+    assert paths(found) == ["a.md", "b.md/in.md"]
+    assert [problem.rule for problem in found.problems] == ["scan.same-file"]
+
+
+def test_a_name_that_is_spelled_otherwise_on_disk_is_the_same_post(tmp_path: Path) -> None:
+    name = "caf\N{LATIN SMALL LETTER E WITH ACUTE}.md"
+    write(tmp_path, unicodedata.normalize("NFD", name))
+    (post,) = scan(tmp_path, Content(), dialect="plain").posts
+    assert (post.path, Path(post.file).name) == (name, unicodedata.normalize("NFD", name))
+    recorded = dataclasses.replace(post, name=name)
+    assert scan(tmp_path, Content(), dialect="plain", before={name: recorded}).posts == (post,)

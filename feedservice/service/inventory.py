@@ -1,0 +1,77 @@
+"""What files there are, kept from pass to pass: a look at the few that something was told of, or at every one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from feedservice.config import Loaded
+from feedservice.service import scan
+from feedservice.service.memory import Memory
+from feedservice.service.scan import Found
+
+
+def suspects(
+    loaded: Loaded,
+    folder: Path,
+    dialect: str,
+    memory: Memory,
+    *,
+    paths: Collection[str] | None,
+    full: bool,
+    fatal: Collection[str],
+) -> Collection[str]:
+    """Bring the lists of files in ``folder`` up to date, and return the paths of posts that may be other than before.
+
+    ``paths`` are all that can have changed, None for any; with ``full`` all posts are suspects. ``fatal`` are digests of posts
+    that end what renders them: these are suspects whenever every file is looked at.
+    """
+    content = loaded.config.content
+    outside = [loaded.root / loaded.config.output, loaded.root / loaded.config.state]
+    outside = [path for path in outside if path.resolve() != folder]
+    if paths is not None and memory.scanned:
+        looked = scan.look(folder, content, memory.files, paths, dialect=dialect, outside=outside)
+        if looked is not None:
+            return _took(looked, memory)
+    again, before = memory.scanned, memory.files if memory.scanned else _recorded(str(folder), memory)
+    found = scan.scan(folder, content, dialect=dialect, outside=outside, before=before)
+    media_stays = again and memory.media == found.files
+    memory.files = {file.path: file for file in found.posts}
+    memory.media = found.files
+    memory.scan_problems = found.problems
+    memory.scanned = True
+    for path in memory.first_seen.keys() - memory.files.keys():
+        del memory.first_seen[path]
+    if full:
+        return memory.known.keys() | memory.files.keys()
+    others = {file.path for file in found.posts if before.get(file.path) is not file} | memory.outdated
+    others.update(path for path in memory.known if path not in memory.files)
+    if not media_stays:
+        others |= memory.lookers
+    if fatal:
+        others.update(path for path, known in memory.known.items() if known.post is not None and known.post.digest in fatal)
+    return others
+
+
+def _recorded(root: str, memory: Memory) -> dict[str, Found]:
+    """Return the files of the posts that are remembered, as far as what is a post is decided as it was then."""
+    return {
+        path: Found(path=path, root=root, name=path, fingerprint=known.fingerprint)
+        for path, known in memory.known.items()
+        if path not in memory.outdated
+    }
+
+
+def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collection[str]:
+    others = set(looked)
+    for path, each in looked.items():
+        if isinstance(each, Found):
+            memory.files[path] = each
+        elif path in memory.files:
+            del memory.files[path]
+        if isinstance(each, int) and memory.media.get(path) != each:
+            memory.media[path] = each
+            others |= memory.lookers
+        elif not isinstance(each, int) and memory.media.pop(path, None) is not None:
+            others |= memory.lookers
+    return others
