@@ -26,11 +26,10 @@ from feedservice.model import EntrySpan
 _SUCCESS = 2
 
 
-def _instants(value: object) -> None:
-    for field in dataclasses.fields(value):  # type: ignore[arg-type]
-        found = getattr(value, field.name)
-        if isinstance(found, datetime) and found.tzinfo is not UTC:
-            msg = f"{field.name} must be an aware datetime in datetime.UTC, got {found!r}"
+def _instants(**instants: datetime | None) -> None:
+    for name, found in instants.items():
+        if found is not None and found.tzinfo is not UTC:
+            msg = f"{name} must be an aware datetime in datetime.UTC, got {found!r}"
             raise ValueError(msg)
 
 
@@ -56,7 +55,7 @@ class EntryFacts:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(published=self.published, updated=self.updated)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class Change:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(at=self.at)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,7 @@ class News:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(at=self.at)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +124,7 @@ class TopicVersion:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(published_at=self.published_at)
 
 
 class State(enum.StrEnum):
@@ -202,7 +201,7 @@ class Outcome:
 
     def __post_init__(self) -> None:
         """Refuse naive instants and outcomes that are both or neither: they are bugs, not input."""
-        _instants(self)
+        _instants(started=self.started)
         if (self.status is None) is (self.failure is None):
             msg = f"an outcome has a status or a failure, got {self.status!r} and {self.failure!r}"
             raise ValueError(msg)
@@ -251,7 +250,7 @@ class Delivery:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(created_at=self.created_at, due_at=self.due_at, ended_at=self.ended_at)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +294,7 @@ class Subscription:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        _instants(self)
+        _instants(verified_at=self.verified_at, lease_end=self.lease_end, delivered_at=self.delivered_at, due_at=self.due_at)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

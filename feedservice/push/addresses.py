@@ -100,6 +100,12 @@ class Destination:
     literal: Address | None
     """The host is an address."""
 
+    @property
+    def authority(self) -> str:
+        """Host and port as the ``Host`` field has them: the port only where it is not the scheme's own (RFC 9110 §7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _SCHEMES["https" if self.secure else "http"] else f"{host}:{self.port}"
+
 
 def networks(values: Iterable[str]) -> tuple[Network, ...]:
     """Read an allow-list; an address is the network of itself. Raises ``ValueError``."""
@@ -113,14 +119,21 @@ def destination(url: str) -> Destination | Refused:
     that are no dotted IPv4 address (``0177.1``, ``0x7f000001``, ``2130706433``) are refused here. International names must be
     in their ASCII form.
     """
+    parts = divided(url)
+    return parts if isinstance(parts, Refused) else located(*parts[:2])
+
+
+def divided(url: str) -> tuple[str, str, str] | Refused:
+    """Return the scheme in lower case, the authority and the target (path and query, RFC 9112 §3.2.1) of a URL."""
     if _VISIBLE.fullmatch(url) is None or "\\" in url:
         return Refused(why="the URL has characters that a URL does not have; they must be percent-encoded")
     parts = _URL.fullmatch(url)
     if parts is None:
         return Refused(why="this is no absolute URL")
-    if "#" in parts["rest"]:
+    scheme, authority, target = parts.groups()
+    if "#" in target:
         return Refused(why="the URL has a fragment")
-    return located(parts["scheme"].lower(), parts["authority"])
+    return scheme.lower(), authority, target if target.startswith("/") else f"/{target}"
 
 
 def located(scheme: str, authority: str) -> Destination | Refused:

@@ -43,21 +43,13 @@ class Sender:
         """Make one attempt."""
         started, clock = self.now(), time.perf_counter()
         try:
-            message = httpx.Request(
-                request.method,
-                request.url,
-                headers=[("User-Agent", USER_AGENT), *request.headers],
-                content=request.body,
-                extensions={"trust": request.trust},
-            )
-            response = await self.transport.handle_async_request(message)
+            answer = await self.transport.send(request, ("User-Agent", USER_AGENT))
         except httpx.InvalidURL as error:
             failure, detail = Failure.ADDRESS, f"the URL cannot be understood ({error})"
         except httpx.TransportError as error:
             failure = next(failure for kind, failure in _FAILURES.items() if isinstance(error, kind))
             detail = str(error)
         else:
-            answer: Answer = response.extensions["answer"]
             return Outcome(
                 started=started,
                 duration=time.perf_counter() - clock,
@@ -72,7 +64,7 @@ class Sender:
 def retry_after(answer: Answer, now: datetime) -> float | None:
     """Return the seconds that ``Retry-After`` asks for (RFC 9110 §10.2.3); None without one, or with one that says nothing."""
     for name, value in answer.headers:
-        if name.lower() == b"retry-after":
+        if len(name) == len(b"retry-after") and name.lower() == b"retry-after":
             text = value.decode("latin-1").strip()
             if text.isascii() and text.isdigit():
                 return min(float(text), LONGEST)

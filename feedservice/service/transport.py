@@ -10,19 +10,24 @@ followed and proxies not asked, whatever the environment says.
 
 It is its own pool too: an idle stack for each origin and each trust. httpx's pool looks at every connection for every request and
 comes to some hundreds of requests a second with two hundred connections; this one comes to ten thousand.
+
+There are two doors. ``handle_async_request`` is httpx's, for whoever has a request of httpx. ``send`` takes one of the outbox as
+it is: a callback is called once for each version, so an ``httpx.URL`` and an ``httpx.Request`` would be made for it and thrown
+away, which costs more than everything else that is done here. Behind the doors there is one way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 import httpx
 
-from feedservice.deliveries import Trust
+from feedservice.deliveries import Request, Trust
 from feedservice.push import addresses
 from feedservice.push.addresses import Address, Destination, Network, Refused
 from feedservice.service.exchange import Answer, BrokenError, Connection
@@ -30,6 +35,12 @@ from feedservice.service.resolve import Resolve
 
 _TRIES = 4
 """Addresses of one name that are tried."""
+_PLACES = 10_000
+"""Authorities of URLs that are known to lead somewhere."""
+_PLAIN = re.compile(r"(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+"""A URL of the characters of RFC 3986, without a fragment; httpx encodes the others."""
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose empty body has a length too (RFC 9110 §8.6)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +114,42 @@ class Transport(httpx.AsyncBaseTransport):
         self._stacks: dict[Origin, list[Connection]] = {}
         self._idle: OrderedDict[Connection, tuple[Origin, float]] = OrderedDict()
         """The same connections, the one idle longest first, and since when."""
+        self._places: dict[tuple[str, str], Destination] = {}
+        """Scheme and authority of a URL → where they lead. What a name resolves to is asked for every connection."""
         self._sweeping: asyncio.TimerHandle | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request. See the class."""
-        url = request.url
-        if url.fragment or url.userinfo:
-            raise AddressRefusedError("the URL has a fragment or a user name", request=request)
-        to = addresses.located(url.scheme, url.netloc.decode("ascii"))
-        if isinstance(to, Refused):
-            raise AddressRefusedError(to.why, request=request)
-        head, body = _head(request), await request.aread()
-        trust = request.extensions.get("trust", Trust.CALLBACK)
+    async def send(self, request: Request, *fields: tuple[str, str]) -> Answer:
+        """Send a request of the outbox, ``fields`` before its own. Raises what the class says, and ``httpx.InvalidURL``."""
+        url = request.url if _PLAIN.fullmatch(request.url) else str(httpx.URL(request.url))
+        parts = addresses.divided(url)
+        if isinstance(parts, Refused):
+            raise AddressRefusedError(parts.why)
+        scheme, authority, target = parts
+        to = self._place(scheme, authority)
+        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {to.authority}"]
+        lines += [f"{name}: {value}" for name, value in (*fields, *request.headers)]
+        if request.body or request.method in _WITH_LENGTH:
+            lines.append(f"Content-Length: {len(request.body)}")
         try:
-            answer = await self._exchange(to, Trust(trust), head, body, bodiless=request.method == "HEAD", request=request)
-        except BrokenError as error:
-            raise httpx.RemoteProtocolError(str(error), request=request) from error
-        except TimeoutError as error:
-            raise httpx.ReadTimeout(str(error), request=request) from error
+            head = "\r\n".join([*lines, "", ""]).encode("ascii")
+        except UnicodeEncodeError as error:
+            raise httpx.LocalProtocolError("a field of the request has characters outside of ASCII") from error
+        _refuse_more(head, len(lines))
+        return await self._exchange(to, request.trust, head, request.body, bodiless=request.method == "HEAD")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of httpx. See the class."""
+        try:
+            url = request.url
+            if url.fragment or url.userinfo:
+                raise AddressRefusedError("the URL has a fragment or a user name")
+            to = self._place(url.scheme, url.netloc.decode("ascii"))
+            head, body = _head(request), await request.aread()
+            trust = Trust(request.extensions.get("trust", Trust.CALLBACK))
+            answer = await self._exchange(to, trust, head, body, bodiless=request.method == "HEAD")
+        except httpx.RequestError as error:
+            error.request = request
+            raise
         return httpx.Response(
             answer.status, headers=answer.headers, stream=_Body(answer), request=request, extensions={"answer": answer}
         )
@@ -138,13 +167,33 @@ class Transport(httpx.AsyncBaseTransport):
         """Connections that wait for another request."""
         return len(self._idle)
 
-    async def _exchange(
-        self, to: Destination, trust: Trust, head: bytes, body: bytes, *, bodiless: bool, request: httpx.Request
-    ) -> Answer:
+    def _place(self, scheme: str, authority: str) -> Destination:
+        """Return where a URL leads before names are resolved: the same for every callback of a host."""
+        known = self._places.get((scheme, authority))
+        if known is not None:
+            return known
+        to = addresses.located(scheme, authority)
+        if isinstance(to, Refused):
+            raise AddressRefusedError(to.why)
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        self._places[scheme, authority] = to
+        return to
+
+    async def _exchange(self, to: Destination, trust: Trust, head: bytes, body: bytes, *, bodiless: bool) -> Answer:
+        try:
+            return await self._carry(to, trust, head, body, bodiless=bodiless)
+        except BrokenError as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(str(error)) from error
+
+    async def _carry(self, to: Destination, trust: Trust, head: bytes, body: bytes, *, bodiless: bool) -> Answer:
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._limits.total
+        now = loop.time()
+        until = now + self._limits.total
         origin = (trust, to.secure, to.host, to.port)
-        connection = self._take(origin, loop.time())
+        connection = self._take(origin, now)
         if connection is not None:
             try:
                 return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
@@ -152,7 +201,7 @@ class Transport(httpx.AsyncBaseTransport):
                 # Closed while it was idle, and the news crossed the request. Once answered in part, it was not that.
                 if error.begun:
                     raise
-        connection = await self._connect(to, trust, request)
+        connection = await self._connect(to, trust)
         return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
 
     async def _use(
@@ -168,13 +217,13 @@ class Transport(httpx.AsyncBaseTransport):
 
     # Connecting
 
-    async def _connect(self, to: Destination, trust: Trust, request: httpx.Request) -> Connection:
+    async def _connect(self, to: Destination, trust: Trust) -> Connection:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._limits.connect
-        answers = [str(to.literal)] if to.literal is not None else await self._answers(to, until, request)
+        answers = [str(to.literal)] if to.literal is not None else await self._answers(to, until)
         chosen = addresses.callable_addresses(to, answers, self._allowed.get(trust, ()), public=self._public)
         if isinstance(chosen, Refused):
-            raise AddressRefusedError(chosen.why, request=request)
+            raise AddressRefusedError(chosen.why)
         tried = chosen[:_TRIES]
         for number, address in enumerate(tried, 1):
             # Each address has its share of the time that is left, so that one that swallows packets does not hide the next.
@@ -183,24 +232,24 @@ class Transport(httpx.AsyncBaseTransport):
                 async with asyncio.timeout(max(share, 0)):
                     return await self._open(to, address)
             except TimeoutError as error:
-                failed: Exception = httpx.ConnectTimeout(f"no connection within {self._limits.connect:g} s", request=request)
+                failed: Exception = httpx.ConnectTimeout(f"no connection within {self._limits.connect:g} s")
                 failed.__cause__ = error
             except ssl.SSLError as error:
-                failed = TLSError(str(error), request=request)
+                failed = TLSError(str(error))
                 failed.__cause__ = error
             except OSError as error:
-                failed = httpx.ConnectError(error.strerror or str(error) or type(error).__name__, request=request)
+                failed = httpx.ConnectError(error.strerror or str(error) or type(error).__name__)
                 failed.__cause__ = error
         raise failed
 
-    async def _answers(self, to: Destination, until: float, request: httpx.Request) -> Sequence[str]:
+    async def _answers(self, to: Destination, until: float) -> Sequence[str]:
         try:
             async with asyncio.timeout_at(until):
                 return await self._resolve(to.host, to.port)
         except TimeoutError as error:
-            raise ResolveError("the name server does not answer", request=request) from error
+            raise ResolveError("the name server does not answer") from error
         except (OSError, UnicodeError) as error:
-            raise ResolveError(f"the name has no address ({error})", request=request) from error
+            raise ResolveError(f"the name has no address ({error})") from error
 
     async def _open(self, to: Destination, address: Address) -> Connection:
         loop = asyncio.get_running_loop()
@@ -285,9 +334,13 @@ def _head(request: httpx.Request) -> bytes:
     lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [b"%s: %s" % (name, value) for name, value in request.headers.raw]
     head = b"\r\n".join([*lines, b"", b""])
-    # One line for each that was meant: what a subscriber chose must not become a line of its own.
-    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
-        raise httpx.LocalProtocolError("a field of the request has a line break", request=request)
+    _refuse_more(head, len(lines))
     if "transfer-encoding" in request.headers:
-        raise httpx.LocalProtocolError("a request is sent whole, with its length", request=request)
+        raise httpx.LocalProtocolError("a request is sent whole, with its length")
     return head
+
+
+def _refuse_more(head: bytes, lines: int) -> None:
+    """See to it that there is one line for each that was meant: what a subscriber chose must not become a line of its own."""
+    if head.count(b"\n") != lines + 1 or head.count(b"\r") != lines + 1 or b"\0" in head:
+        raise httpx.LocalProtocolError("a field of the request has a line break")

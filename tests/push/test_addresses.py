@@ -237,6 +237,23 @@ def test_a_plain_url_is_understood(url: str, secure: bool, host: str, port: int)
     assert destination(url) == Destination(secure=secure, host=host, port=port, literal=None)
 
 
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("http://EXAMPLE.org:80/", "example.org"),
+        ("https://example.org:443", "example.org"),
+        ("http://example.org:443/", "example.org:443"),
+        ("https://example.org.:8443/", "example.org.:8443"),
+        ("https://[2001:DB8:0::1]/", "[2001:db8::1]"),
+        ("http://[2001:DB8:0::1]:8080/", "[2001:db8::1]:8080"),
+    ],
+)
+def test_a_port_is_said_where_it_is_not_the_one_of_the_scheme(url: str, authority: str) -> None:
+    to = destination(url)
+    assert isinstance(to, Destination)
+    assert to.authority == authority
+
+
 @pytest.mark.parametrize("url", ["http://192.0.2.1/", "https://[2001:DB8:0::1]:8443/"])
 def test_an_address_in_a_url_is_known_as_one(url: str) -> None:
     to = destination(url)

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from feedservice.deliveries import Trust
+from feedservice.deliveries import Request, Trust
 from feedservice.push import addresses
 from feedservice.push.addresses import networks
 from feedservice.service.exchange import Answer
@@ -199,12 +199,18 @@ def refused(url: str, resolve: Any = nobody, *, port: int = 0) -> list[object]:
         for trust in Trust:
             with pytest.raises((AddressRefusedError, httpx.InvalidURL)):
                 await get(through, url.format(port=port), "POST", content=b"body", extensions={"trust": trust})
+            with pytest.raises((AddressRefusedError, httpx.InvalidURL)):
+                await through.send(Request(method="POST", url=url.format(port=port), body=b"body", trust=trust))
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Watching)
         return loop.called
 
     with asyncio.Runner(loop_factory=Watching) as runner:
         return runner.run(main())
+
+
+def asking(url: str, method: str = "POST", **fields: Any) -> Request:
+    return Request(method=method, url=url, trust=Trust.CALLBACK, **fields)
 
 
 def run(main: Any) -> Any:
@@ -239,6 +245,8 @@ def test_a_listener_on_loopback_sees_nothing_of_all_that(host: str, monkeypatch:
             for url in [*URLS[:-6], *(f"http://n{number}:{{port}}/" for number in range(len(ANSWERS)))]:
                 with pytest.raises((AddressRefusedError, httpx.InvalidURL)):
                     await get(strict, url.format(port=server.port), "POST", content=b"body")
+                with pytest.raises((AddressRefusedError, httpx.InvalidURL)):
+                    await strict.send(asking(url.format(port=server.port), body=b"body"))
             assert server.visits == 0
             async with transport() as through:
                 found = await get(through, f"http://{f'[{host}]' if ':' in host else host}:{server.port}/")
@@ -325,16 +333,54 @@ def test_a_request_says_what_was_meant_and_nothing_else() -> None:
         async with serving(once(OK)) as server, transport(answering(name_example=["127.0.0.1"])) as through:
             url = f"http://NAME.example:{server.port}/a%20b?q=1&r=%2F"
             await get(through, url, "POST", headers={"X-One": "1"}, content=b"body")
-            ((head, body),) = server.requests
-        assert head.split(b"\r\n") == [
-            b"POST /a%20b?q=1&r=%2F HTTP/1.1",
-            f"Host: name.example:{server.port}".encode(),
-            b"X-One: 1",
-            b"Content-Length: 4",
-            b"",
-            b"",
-        ]
-        assert body == b"body"
+            await through.send(asking(url, headers=(("X-One", "1"),), body=b"body"))
+            requests = server.requests
+        for head, body in requests:
+            assert head.split(b"\r\n") == [
+                b"POST /a%20b?q=1&r=%2F HTTP/1.1",
+                f"Host: name.example:{server.port}".encode(),
+                b"X-One: 1",
+                b"Content-Length: 4",
+                b"",
+                b"",
+            ]
+            assert body == b"body"
+        assert len(requests) == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("rest", "target"),
+    [
+        ("", b"/"),
+        ("?a", b"/?a"),
+        ("/?", b"/?"),
+        ("/a/../b//c", b"/a/../b//c"),
+        ("/a;b=c,d%7e%C3%A9!*'()", b"/a;b=c,d%7e%C3%A9!*'()"),
+        ("/{a} b", b"/%7Ba%7D%20b"),
+        ("/é?é", b"/%C3%A9?%C3%A9"),
+    ],
+)
+def test_a_callback_is_called_as_it_was_given_and_what_no_url_has_is_encoded(rest: str, target: bytes) -> None:
+    async def main() -> None:
+        async with serving(once(OK)) as server, transport() as through:
+            await through.send(asking(f"http://127.0.0.1:{server.port}{rest}", "GET"), ("A", "b"))
+            ((head, _),) = server.requests
+        assert head == b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nA: b\r\n\r\n" % (target, server.port)
+
+    run(main)
+
+
+def test_many_hosts_are_known_and_none_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedservice.service.transport._PLACES", 3)
+
+    async def main() -> None:
+        async with serving(always(OK), "0.0.0.0") as server, transport() as through:
+            for number in range(1, 9):
+                assert (await through.send(asking(f"http://127.0.0.{number}:{server.port}/"))).status == 200
+            with pytest.raises(AddressRefusedError):
+                await through.send(asking(f"http://10.0.0.1:{server.port}/"))
 
     run(main)
 
@@ -345,6 +391,10 @@ def test_a_field_with_a_line_break_is_not_sent(value: str) -> None:
         async with serving(once(OK)) as server, transport() as through:
             with pytest.raises(httpx.LocalProtocolError):
                 await get(through, server.url, headers={"X": value})
+            with pytest.raises(httpx.LocalProtocolError):
+                await through.send(asking(server.url, headers=(("X", value),)))
+            with pytest.raises(httpx.LocalProtocolError):
+                await through.send(asking(server.url, headers=(("X", "é"),)))
             assert server.visits == 0
 
     run(main)
