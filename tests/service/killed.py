@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
-import random
 import signal
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from feedservice.deliveries import Outcome, Request, Trust
-from feedservice.push.hosts import Rules
-from feedservice.push.kinds import Terms
-from feedservice.service.deliver import LEASE, Deliverer, Tools
-from feedservice.service.lanes import Pace
+from feedservice.deliveries import Outcome, Request
+from feedservice.service.deliver import LEASE, Deliverer
 from feedservice.service.sender import Sender
-from feedservice.service.transport import Limits, Transport
 from feedservice.store.sql import SqlStore, open_store
-from tests.service.loopback import LOOPBACK, nobody
+from tests.service.counted import PACE, Clock, tools, way_out
 
 STAGES = (
     "before claim",
@@ -34,8 +29,6 @@ STAGES = (
     "in settle",
     "after settle",
 )
-SPEED = 20
-PACE = Pace(rules=Rules(rate=100_000, burst=100_000, troubles=1_000_000))
 
 
 class Fuse:
@@ -88,14 +81,8 @@ async def main(place: Path, stage: str, nth: int, ahead: float) -> None:
     fuse, store = Fuse(stage, nth), open_store(place)
     fuse_statements(store, fuse)
 
-    began = datetime.now(UTC)
-
-    def now() -> datetime:
-        # Faster than other clocks, so that waits between attempts are short.
-        return began + timedelta(seconds=ahead) + SPEED * (datetime.now(UTC) - began)
-
-    through = Transport(allowed={Trust.CALLBACK: LOOPBACK}, resolve=nobody, limits=Limits(total=2))
-    sender = Sender(transport=through, now=now)
+    clock = Clock(ahead=ahead)
+    sender = Sender(transport=way_out(2), now=clock)
 
     async def send(request: Request) -> Outcome:
         fuse.reached("before send")
@@ -108,10 +95,7 @@ async def main(place: Path, stage: str, nth: int, ahead: float) -> None:
         return outcome
 
     outbox: Any = Fused(store, fuse)
-    # As the loop would be with a random number generator that is the same in every run.
-    jitter = random.Random(1)
-    tools = Tools(outbox=outbox, send=send, terms=lambda: Terms(now=now()), now=now, jitter=lambda: jitter.uniform(-1, 1))
-    deliverer = Deliverer(tools, PACE)
+    deliverer = Deliverer(dataclasses.replace(tools(outbox, sender, clock), send=send), PACE)
     await deliverer.start()
     # The parent ends it when everything has arrived; when nobody does, the test has failed.
     for _ in range(3000):
