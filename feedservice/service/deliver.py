@@ -116,6 +116,8 @@ class Deliverer:
         self._crowded: asyncio.TimerHandle | None = None
         self._failures = 0
         """Of the store, in a row."""
+        self._told = ""
+        """What was said of the last of them."""
         self._counted: dict[str, int] = {}
         """Of ``Figures``, by name."""
 
@@ -162,16 +164,21 @@ class Deliverer:
             try:
                 await self._settle()
                 await self._claim()
-                self._failures = 0
             except StoreError as error:
                 if self._stopping and self._failures >= len(_PAUSES):
                     # The leases end by themselves.
                     logger.error("deliveries could not be settled before the end: %s (%s)", error, error.hint)  # noqa: TRY400
                     return
-                logger.warning("the outbox cannot be reached: %s (%s)", error, error.hint)
+                if str(error) != self._told:
+                    # The same reason every five seconds would bury everything else.
+                    self._told = str(error)
+                    logger.warning("the outbox cannot be reached: %s (%s)", error, error.hint)
                 await asyncio.sleep(_PAUSES[min(self._failures, len(_PAUSES) - 1)])
                 self._failures += 1
                 continue
+            if self._failures:
+                self._failures, self._told = 0, ""
+                logger.info("the outbox is reached again")
             await self._sleep()
 
     async def _settle(self) -> None:

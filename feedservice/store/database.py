@@ -74,4 +74,6 @@ class Database:
                 raise
             advice = dialects.hint(error.orig)
             damaged = advice == dialects.DAMAGED
-            raise StoreError(f"{self._name}: {error.orig}", advice, path=self._name, damaged=damaged) from error
+            # PostgreSQL's own words go over several lines.
+            text = " ".join(str(error.orig).split())
+            raise StoreError(f"{self._name}: {text}", advice, path=self._name, damaged=damaged) from error

@@ -82,7 +82,8 @@ async def serving(script: Script, host: str = "127.0.0.1", tls: object = None) -
             tasks.discard(task)
             writer.close()
 
-    listener = await asyncio.start_server(visit, host, 0, ssl=tls)  # type: ignore[arg-type]
+    # Whoever does not fit into the queue of those that want to connect is heard a second later.
+    listener = await asyncio.start_server(visit, host, 0, ssl=tls, backlog=4096)  # type: ignore[arg-type]
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
