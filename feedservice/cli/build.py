@@ -54,6 +54,7 @@ def build(
 
     Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
     published, and the exit code is 1. A feed that the guard holds stays as it was (feedservice release, reject).
+    With --as-of nothing is remembered and no feed is held: it shows what will be. Give it a directory of its own with --out.
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
@@ -67,8 +68,10 @@ def build(
         if out is None and as_of is None:
             report = _remembered(loaded, server, now, strict=strict, emptied=emptied, progress=progress)
         else:
-            # Another directory, or another time: nothing that the next pass should take for what readers have.
-            report = publish.build(loaded, now=now, out=target, strict=strict, progress=progress, server=server)
+            # Another directory: nothing that the store should take for what is served. Another time: a question, and no more.
+            report = publish.build(
+                loaded, now=now, out=target, strict=strict, progress=progress, server=server, remembers=as_of is None
+            )
     if as_json:
         click.echo(output.json_text(report_json(report)))
     else:

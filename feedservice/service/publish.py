@@ -61,14 +61,16 @@ def build(
     strict: bool = False,
     progress: Progress = silent,
     server: ForkServer | None = None,
+    remembers: bool = True,
 ) -> Report:
     """Make one pass that remembers nothing but what it has to, and return what it did: for an output directory of its own.
 
     With ``strict`` nothing is written when anything is an error; with a ``server`` posts are read and rendered in its processes.
+    Without ``remembers`` it is a question, as of another time: the state directory stays as it is, and no feed is held.
     Raises ``RefusedError`` when nothing could be done: no content directory, an output directory that cannot be written, posts
     that never hold still.
     """
-    work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress)
+    work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress, remembers=remembers)
     with Workers(processes(loaded), server) as pool:
         for _ in range(_TRIES):
             try:
@@ -111,6 +113,8 @@ class Pass:
     strict: bool = False
     progress: Progress = silent
     announce: Announce | None = None
+    remembers: bool = True
+    """What it publishes is what readers have from now on; else the state directory stays as it is."""
 
     def make(self, memory: Memory, pool: Workers, store: Store | None) -> Report:
         """Make it; ``memory`` is brought up to date, and is of no use any more when this raises.
@@ -124,7 +128,9 @@ class Pass:
         decisions = guarding.decisions(state)
         collected = collect(loaded, ask, pool=pool, memory=memory, progress=self.progress, decisions=decisions)
         clock.mark("read")
-        gate = Gate(state, now=ask.now, served=memory.served, decisions=decisions, emptied=ask.emptied)
+        # What nobody subscribes to surprises nobody.
+        served = memory.served if self.remembers else {}
+        gate = Gate(state, now=ask.now, served=served, decisions=decisions, emptied=ask.emptied)
         settings = keys.settings(config, collecting.context_hash(collected.context))
         histories, problems = self._histories(collected, memory)
         problems += [*loaded.problems, *memory.names.ledger.problems, *collected.problems]
@@ -149,7 +155,7 @@ class Pass:
                 refused = self.strict and any(problem.severity is Severity.ERROR for problem in problems)
                 if refused:
                     output.discard()
-                else:
+                elif self.remembers:
                     if first_seen != memory.first_seen:
                         files.commit(files.stage(state / FIRST_SEEN, _remember(memory.first_seen)))
                     if histories is not None:
@@ -164,6 +170,8 @@ class Pass:
                     self._keep_sources(collected, memory, making, state)
                     memory.served, decided = gate.remember(timedelta(seconds=seconds(config.guard.history)))
                     memory.decisions = keys.decisions(decided)
+                else:
+                    output.commit()
             except OSError as error:
                 message = f"cannot write {error.filename or self.out}: {error.strerror}"
                 raise RefusedError(message, "check permissions and free space; nothing was changed") from error

@@ -85,6 +85,28 @@ def test_as_of(site: Path) -> None:
     assert "tomorrow" in wrong.stderr
 
 
+def test_another_time_is_a_question_that_leaves_no_trace(site: Path) -> None:
+    days = "2125-01-05", "2125-03-01"
+    posts = {"later.md": f"date: {days[0]}", "ends.md": f"date: 2025-01-05\nexpires: {days[0]}"}
+    for name, dates in posts.items():
+        (site / "content" / name).write_text(f"---\ntitle: {name}\n{dates}\n---\ntext\n", encoding="utf-8")
+    assert run("build").exit_code == 0
+
+    def state() -> dict[str, bytes]:
+        found = (path for path in (site / ".feedservice").rglob("*") if path.is_file())
+        return {str(path): path.read_bytes() for path in found if path.name != "lock"}
+
+    before = state()
+    # Both changes at once are what the guard would hold for readers; nobody reads these.
+    shown = run("build", "--as-of", days[1], "--out", "preview")
+    assert shown.exit_code == 0, shown.output
+    ids = (site / "preview" / "feeds" / "all.atom").read_text(encoding="utf-8")
+    assert "later.md" in ids
+    assert "ends.md" not in ids
+    assert state() == before
+    assert "nothing written" in run("build").stdout
+
+
 def test_check_formats(site: Path) -> None:
     assert run("check").output.strip() == "No problems."
     (site / "content" / "bad.md").write_text(BAD, encoding="utf-8")
