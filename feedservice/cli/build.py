@@ -88,7 +88,7 @@ def _remembered(loaded: Loaded, server: ForkServer, now: datetime, *, strict: bo
     from feedservice.cli.engine import engine_of  # noqa: PLC0415
 
     with contextlib.closing(engine_of(loaded, server)) as engine:
-        return engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress)
+        return engine.sweep(engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress))
 
 
 @click.command()

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from feedservice.config import Loaded
 from feedservice.config.sections import seconds
 from feedservice.config.serve import Serve
 from feedservice.errors import RefusedError
-from feedservice.feeds import lifecycle
 from feedservice.feeds.formats import FORMATS
-from feedservice.model import FeedSpec, Published
+from feedservice.feeds.lifecycle import Former
+from feedservice.model import Published
 from feedservice.service import files
 from feedservice.service.report import Report
 from feedservice.web import counting, library, versions
@@ -115,7 +115,7 @@ class Front:
         published += self._kept(report, {each.path for each in published}, root)
         self._published = tuple(published)
         memory = self._remembered(loaded, published)
-        self.desk.publish(self._library(loaded, report.feeds, published, memory, due=report.due))
+        self.desk.publish(self._library(loaded, report.former, published, memory, due=report.due))
         if self._loop is not None:
             current = {held.key(coding) for held in self.desk.library.resources.values() for coding in held.stored}
             self._loop.call_soon_threadsafe(self.desk.bodies.retain, current)
@@ -148,11 +148,13 @@ class Front:
         self._memory = _recalled_versions(loaded.root / loaded.config.state / VERSIONS)
         now = datetime.now(UTC)
         # What fell due meanwhile comes with the first pass: nobody is to keep an answer for long.
-        found = self._library(loaded, (), published, self._memory, due=now)
+        config = loaded.config.feeds
+        former = Former(moved=config.moved, gone=frozenset(config.gone))
+        found = self._library(loaded, former, published, self._memory, due=now)
         return dataclasses.replace(found, ready=False)
 
     def _library(
-        self, loaded: Loaded, feeds: Sequence[FeedSpec], published: Iterable[Published], memory: Memory, *, due: datetime | None
+        self, loaded: Loaded, former: Former, published: Iterable[Published], memory: Memory, *, due: datetime | None
     ) -> library.Library:
         return library.make(
             published,
@@ -160,8 +162,8 @@ class Front:
             terms=terms(loaded.config, unix=self.place.path is not None),
             due=due,
             memory=memory,
-            moved=lifecycle.moved(loaded.config, feeds),
-            gone=loaded.config.feeds.gone,
+            moved=former.moved,
+            gone=former.gone,
             before=self.desk.library if self.desk is not None else None,
         )
 

@@ -76,7 +76,7 @@ def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, An
         engine = engine_of(loaded, server)
         began = datetime.now(UTC)
         try:
-            report = engine.build(loaded, now=began, full=wanted.full, emptied=wanted.emptied, progress=progress)
+            report = engine.sweep(engine.build(loaded, now=began, full=wanted.full, emptied=wanted.emptied, progress=progress))
         finally:
             engine.close()
     took = (datetime.now(UTC) - began).total_seconds()

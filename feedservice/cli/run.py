@@ -96,7 +96,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
         report = engine.build(at, now=now, paths=wanted.paths, full=wanted.full, emptied=wanted.emptied)
         front.show(at, report)
         voice.shown(at)
-        return report
+        return engine.sweep(report)
 
     def check() -> Iterable[Problem]:
         return engine.store.integrity()

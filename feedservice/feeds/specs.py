@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote, urlsplit
 
 from feedservice.config.schema import CategoryFeed, Config, Presentation
-from feedservice.feeds import formats, selection
+from feedservice.feeds import claims, formats, selection
 from feedservice.feeds.identity import Named
 from feedservice.model import FeedKind, FeedSpec, Problem, Severity
 from feedservice.taxonomy import RESERVED, encode_path, identity, slugs
 
 _NOTHING = Presentation()
+_OF_LABELS = frozenset({FeedKind.CATEGORY, FeedKind.CATEGORY_LANGUAGE, FeedKind.TAG, FeedKind.AUTHOR, FeedKind.LANGUAGE})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class Plan:
     aliases: Mapping[str, str]
     """Identity of another spelling → identity of the category."""
     problems: tuple[Problem, ...]
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Key of a feed that labels of posts make → its label."""
+    ended: tuple[FeedSpec, ...] = ()
+    """Feeds that there would be, were not all their addresses among ``feeds.gone`` and ``feeds.moved``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +59,14 @@ def feeds_base(config: Config) -> str:
     return (config.feeds.url or config.site.url.rstrip("/") + "/feeds").rstrip("/")
 
 
-def plan(config: Config, posts: Sequence[Named], addresses: Mapping[str, str] | None = None) -> Plan:
+def plan(
+    config: Config, posts: Sequence[Named], addresses: Mapping[str, str] | None = None, had: Collection[str] = frozenset()
+) -> Plan:
     """Return the feeds of a site; ``posts`` are those that are out (``Live.posts``), so that nothing scheduled shows through.
 
-    ``addresses``: slug → identity of the category whose feed had it first. No other category gets it, whatever becomes of that
-    one: its readers would be given the posts of another.
+    ``addresses``: key of a feed → label that had it first. No other category gets its name, whatever becomes of that one: its
+    readers would be given the posts of another. ``had``: keys of feeds that readers have had entries of. They stay when their
+    last post is gone: nobody who subscribed is sent away by accident.
     """
     aliases = selection.category_aliases(config)
     settings = {identity(label): (label, value or CategoryFeed()) for label, value in config.feeds.categories.items()}
@@ -69,33 +78,84 @@ def plan(config: Config, posts: Sequence[Named], addresses: Mapping[str, str] | 
             labels.setdefault(key, label)
         for label in each.post.tags:
             tags.setdefault(identity(label), label)
-    owners = {slug: aliases.get(key, key) for slug, key in (addresses or {}).items()}
+    known = addresses or {}
+    owners = _owners(known, aliases)
+    deserted = {}
+    for slug in (each for each in known if each in had and "/" not in each and config.feeds.category_feeds):
+        if owners[slug] not in labels:
+            deserted[owners[slug]] = slug
+            labels[owners[slug]] = known[slug]
     taken = RESERVED | {query.key for query in config.feeds.define} | {slug for slug, key in owners.items() if key not in labels}
     fixed = {key: value.slug for key, (_, value) in settings.items() if value.slug}
     kept = {key: slug for slug, key in owners.items() if key in labels and slug.startswith(slugs([labels[key]])[key])}
-    category_slugs = slugs(labels.values(), fixed=kept | fixed, taken=taken)
+    category_slugs = slugs(labels.values(), fixed=kept | deserted | fixed, taken=taken)
     categories = {key: (category_slugs[key], label) for key, label in labels.items()}
+    tags |= {key: label for key, label in _below("tags", known, had).items() if key not in tags}
     tag_slugs = slugs(tags.values())
     tag_names = {key: (tag_slugs[key], label) for key, label in tags.items()}
 
     wanted = [_Wanted(key="all", kind=FeedKind.ALL, label="", slug="all", settings=config.feeds.all)]
-    wanted += _category_feeds(config, categories, {key: value for key, (_, value) in settings.items()}, oldest_first, aliases)
+    spoken = _spoken(config, oldest_first, aliases)
+    for slug, language in (each.split("/") for each in known if each in had and each.count("/") == 1):
+        if slug in owners:
+            spoken.setdefault(owners[slug], set()).add(language)
+    wanted += _category_feeds(config, categories, {key: value for key, (_, value) in settings.items()}, spoken)
     wanted += _label_feeds(FeedKind.TAG, "tags", config.feeds.tags, tag_names)
-    authors = {identity(name): name for each in posts for name in selection.author_names(each.post, config)}
+    authors = _below("authors", known, had)
+    authors |= {identity(name): name for each in posts for name in selection.author_names(each.post, config)}
     author_slugs = slugs(authors.values())
     author_names = {key: (author_slugs[key], label) for key, label in sorted(authors.items())}
     wanted += _label_feeds(FeedKind.AUTHOR, "authors", config.feeds.authors, author_names)
-    languages = {
-        language: (language, language) for language in sorted({selection.language_of(each.post, config) for each in posts})
-    }
+    spoken_at_all = {selection.language_of(each.post, config) for each in posts}.union(_below("languages", known, had).values())
+    languages = {each: (each, each) for each in sorted(spoken_at_all)}
     wanted += _label_feeds(FeedKind.LANGUAGE, "languages", config.feeds.languages, languages)
     wanted += [_Wanted(key=q.key, kind=FeedKind.QUERY, label=q.key, slug=q.key, settings=q) for q in config.feeds.define]
 
     problems: list[Problem] = []
     wanted = list(_own(wanted, owners, labels, problems))
-    specs = tuple(_placed((_spec(config, each) for each in wanted), config, problems))
+    every = [_spec(config, each) for each in wanted]
+    closed = outputs((*config.feeds.gone, *config.feeds.moved))
+    ended = {spec.key: spec for spec in every if all(path in closed for path in spec.paths.values())}
+    folder = urlsplit(feeds_base(config)).path.strip("/")
+    specs = tuple(claims.placed((spec for spec in every if spec.key not in ended), config, folder, problems))
     problems += unknown_feeds(posts, specs)
-    return Plan(specs=specs, categories=categories, tags=tag_names, aliases=aliases, problems=tuple(problems))
+    there = {spec.key for spec in specs}
+    return Plan(
+        specs=specs,
+        categories=categories,
+        tags=tag_names,
+        aliases=aliases,
+        problems=tuple(problems),
+        labels={each.key: each.label for each in wanted if each.kind in _OF_LABELS and each.key in there},
+        ended=tuple(ended.values()),
+    )
+
+
+def _owners(addresses: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return slug → identity of the category that has it."""
+    own = {slug: identity(label) for slug, label in addresses.items() if "/" not in slug}
+    return {slug: aliases.get(key, key) for slug, key in own.items()}
+
+
+def _below(folder: str, addresses: Mapping[str, str], had: Collection[str]) -> dict[str, str]:
+    """Return identity → label of the feeds below a folder that readers have had entries of."""
+    labels = (label for key, label in addresses.items() if key in had and key.startswith(f"{folder}/"))
+    return {identity(label): label for label in labels}
+
+
+def _spoken(config: Config, posts: Iterable[Named], aliases: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return identity of a category → languages of its posts."""
+    found: dict[str, set[str]] = {}
+    for each in posts if config.feeds.category_languages else ():
+        for key in selection.category_keys(each.post, aliases):
+            found.setdefault(key, set()).add(selection.language_of(each.post, config))
+    return found
+
+
+def outputs(typed: Iterable[str]) -> frozenset[str]:
+    """Return the output paths of addresses as people type them, such as those of ``feeds.gone`` and ``feeds.moved``."""
+    plain = [unicodedata.normalize("NFC", unquote(path)) for path in typed]
+    return frozenset(_file(path, name) for path in plain for name in ("atom", "json"))
 
 
 def _own(
@@ -113,11 +173,28 @@ def _own(
         problems.append(Problem(rule="feed.name-used", severity=Severity.ERROR, message=message, hint=hint, path=each.slug))
 
 
-def former(config: Config, specs: Sequence[FeedSpec]) -> Iterator[tuple[FeedSpec, FeedSpec]]:
-    """Yield for every other spelling of a category (``aka``) the feed that it would have had, and the one that it is part of."""
-    current = {spec.term: spec for spec in specs if spec.kind is FeedKind.CATEGORY}
+def former(
+    config: Config, specs: Sequence[FeedSpec], addresses: Mapping[str, str] | None = None
+) -> Iterator[tuple[FeedSpec, FeedSpec]]:
+    """Yield the feeds that there were, or would have been, and for each the one that its posts are in now.
+
+    They are those of every other spelling of a category (``aka``), and those whose category has another slug than it had
+    (``addresses``, as for ``plan``).
+    """
+    known = addresses or {}
+    owners = _owners(known, selection.category_aliases(config))
+    of_categories = [spec for spec in specs if spec.kind in {FeedKind.CATEGORY, FeedKind.CATEGORY_LANGUAGE}]
+    current = {(spec.term, spec.language_term): spec for spec in of_categories}
+    for key, label in known.items():
+        slug, _, language = key.partition("/")
+        spec = current.get((owners.get(slug, ""), language))
+        if spec is not None and spec.key != key:
+            wanted = _Wanted(
+                key=key, kind=spec.kind, label=label, slug=slug, term=spec.term, language_term=language, language=language or None
+            )
+            yield _spec(config, wanted), spec
     for label, settings in config.feeds.categories.items():
-        spec = current.get(identity(label))
+        spec = current.get((identity(label), ""))
         if settings is None or spec is None:
             continue
         for other in settings.aka:
@@ -130,18 +207,13 @@ def _category_feeds(
     config: Config,
     categories: Mapping[str, tuple[str, str]],
     settings: Mapping[str, CategoryFeed],
-    posts: Sequence[Named],
-    aliases: Mapping[str, str],
+    spoken: Mapping[str, Collection[str]],
 ) -> Iterator[_Wanted]:
-    languages: dict[str, set[str]] = {}
-    for each in posts:
-        for key in selection.category_keys(each.post, aliases):
-            languages.setdefault(key, set()).add(selection.language_of(each.post, config))
     for key, (slug, label) in categories.items():
         own = settings.get(key, CategoryFeed())
         if own.feed and (config.feeds.category_feeds or key in settings):
             yield _Wanted(key=slug, kind=FeedKind.CATEGORY, label=label, slug=slug, term=key, settings=own)
-        for language in sorted(languages.get(key, ())) if config.feeds.category_languages and own.feed else ():
+        for language in sorted(spoken.get(key, ())) if config.feeds.category_languages and own.feed else ():
             plain = Presentation(description=own.description, image=own.image, window=own.window, content=own.content)
             yield _Wanted(
                 key=f"{slug}/{language}",
@@ -261,101 +333,3 @@ def unknown_feeds(posts: Iterable[Named], specs: Iterable[FeedSpec]) -> Iterator
                 hints[key] = f"did you mean {' or '.join(names)}?" if names else f"the feeds are {', '.join(list(known)[:20])}"
             rule, path = "feed.unknown-key", each.post.path
             yield Problem(rule=rule, severity=Severity.WARNING, message=message, hint=hints[key], path=path)
-
-
-class _Claims:
-    """Which output paths are taken, by whom, and which directories they make: a path cannot be a file and a directory.
-
-    Compared without case: some file systems do not tell AI.atom from ai.atom.
-    """
-
-    def __init__(self) -> None:
-        self._files: dict[str, str] = {}
-        self._folders: dict[str, str] = {}
-
-    def owner(self, path: str) -> str | None:
-        """Return who has this very path as a file."""
-        return self._files.get(path.casefold())
-
-    def obstacle(self, path: str) -> str | None:
-        """Return why there can be no file at this path, where others have files above or below it."""
-        folded = path.casefold()
-        if folded in self._folders:
-            return f"{path} is a directory: {self._folders[folded]} is written below it"
-        above = next((folder for folder in _above(folded) if folder in self._files), None)
-        return None if above is None else f"{path} lies below {above}, which is a file: {self._files[above]} is written there"
-
-    def take(self, path: str, owner: str) -> None:
-        """Give a path to somebody."""
-        folded = path.casefold()
-        self._files.setdefault(folded, owner)
-        for folder in _above(folded):
-            self._folders.setdefault(folder, owner)
-
-
-def _above(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
-def _placed(specs: Iterable[FeedSpec], config: Config, problems: list[Problem]) -> Iterator[FeedSpec]:
-    """Pass on the specs whose paths are theirs alone; the first feed keeps a path that two ask for."""
-    claims = _Claims()
-    prefix = urlsplit(feeds_base(config)).path.strip("/")
-    prefix = f"{prefix}/" if prefix else ""
-    claims.take(config.feeds.opml.lstrip("/"), "the list of feeds")
-    if config.feeds.pages:
-        for name, what in (("index.html", "the index"), ("feed.css", "the style sheet"), ("links.html", "the list of links")):
-            claims.take(prefix + name, what)
-    titles: dict[str, str] = {}
-    for spec in specs:
-        page = [f"{prefix}{spec.key}/index.html"] if config.feeds.pages else []
-        clash = _clash(spec, page, claims)
-        if clash is not None:
-            problems.append(clash)
-            continue
-        for path in spec.paths.values():
-            claims.take(path, f"the feed {spec.key!r}")
-        for path in page:
-            claims.take(path, f"the page of {spec.key!r}")
-        aliases = {}
-        for path, name in spec.aliases.items():
-            owner, obstacle = claims.owner(path), claims.obstacle(path)
-            if owner is None and obstacle is None:
-                aliases[path] = name
-                claims.take(path, f"an alias of {spec.key!r}")
-                continue
-            reason = f"{path} is the path of {owner}" if owner is not None else obstacle
-            message = f"an alias of {spec.key!r}: {reason}"
-            problems.append(_taken(path, message, "remove the alias"))
-        title = spec.title
-        if title in titles:
-            # Readers list feeds by title: two that look alike cannot be told apart.
-            title = f"{title} ({spec.key})"
-        titles[title] = spec.key
-        yield dataclasses.replace(spec, aliases=aliases, title=title)
-
-
-def _clash(spec: FeedSpec, page: Sequence[str], claims: _Claims) -> Problem | None:
-    """Return what is wrong with the paths of a feed and of its page, among others and among themselves."""
-    hint = "give one of them another slug, key or path (feeds.paths)"
-    own = _Claims()
-    for path in (*spec.paths.values(), *page):
-        owner = claims.owner(path)
-        if owner is not None:
-            return _taken(path, f"the feed {spec.key!r} and {owner} are both written to {path}", hint)
-        if own.owner(path) is not None:
-            return _taken(path, f"two formats of the feed {spec.key!r} go to {path}", "put {format} into the path")
-        obstacle = claims.obstacle(path)
-        if obstacle is not None:
-            return _taken(path, f"the feed {spec.key!r}: {obstacle}", hint)
-        obstacle = own.obstacle(path)
-        if obstacle is not None:
-            return _taken(path, f"the feed {spec.key!r}: {obstacle}", f"{hint}, or set feeds.pages to false")
-        own.take(path, "another file of this feed" if path in spec.paths.values() else "its page")
-    return None
-
-
-def _taken(path: str, message: str, hint: str) -> Problem:
-    return Problem(rule="feed.path-taken", severity=Severity.ERROR, message=message, hint=hint, path=path)

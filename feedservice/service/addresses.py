@@ -1,6 +1,6 @@
-"""Which category each address of a category feed belongs to: a name is not given to another one when its category is gone.
+"""Which label each feed of a label was made for: its name is not given to another one, and it stays when its posts are gone.
 
-Kept in ``addresses.json`` of the state directory, slug → identity. Losing the file costs this promise and nothing else.
+Kept in ``addresses.json`` of the state directory, key → label. Losing the file costs these promises and nothing else.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from feedservice.errors import RefusedError
 from feedservice.feeds.specs import Plan
-from feedservice.model import FeedKind
 from feedservice.service import files
+from feedservice.taxonomy import identity
 
 _FILE = "addresses.json"
 
 
 def recall(state: Path) -> dict[str, str]:
-    """Return slug → identity of the category that has it for good. Raises ``RefusedError`` when the file is damaged."""
+    """Return key of a feed → label that has it for good. Raises ``RefusedError`` when the file is damaged."""
     path = state / _FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return {str(slug): str(identity) for slug, identity in stored.items()}
+        return {str(key): str(label) for key, label in stored.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError) as error:
@@ -31,8 +31,9 @@ def recall(state: Path) -> dict[str, str]:
 
 
 def given(plan: Plan, known: Mapping[str, str]) -> dict[str, str]:
-    """Return what is known, and the names of the category feeds that there are now."""
-    return {spec.key: spec.term for spec in plan.specs if spec.kind is FeedKind.CATEGORY} | dict(known)
+    """Return what is known, and the names of the feeds that there are now, with their labels as these are written now."""
+    own = {key: label for key, label in plan.labels.items() if identity(known.get(key, label)) == identity(label)}
+    return {**known, **own}
 
 
 def remember(state: Path, known: Mapping[str, str]) -> None:

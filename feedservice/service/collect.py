@@ -29,7 +29,7 @@ from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
 from feedservice.model import FeedSpec, Post, Problem
 from feedservice.posts.parse import Context, Parsed, kept_keys
-from feedservice.service import inventory, quarantine, records, workers
+from feedservice.service import guarding, inventory, quarantine, records, workers
 from feedservice.service.guarding import Decisions
 from feedservice.service.memory import Memory, settled_of
 from feedservice.service.naming import Step
@@ -326,9 +326,12 @@ def _digests(paths: Sequence[str], memory: Memory, fatal: Collection[str]) -> di
 
 def _judged(config: Config, step: Step, memory: Memory, ask: Ask) -> frozenset[str] | None:
     """Bring the roster up to date; return the keys of the feeds that can be other than before, None for all."""
-    roster = memory.roster
+    roster, had = memory.roster, guarding.had(memory.served)
+    if roster is not None:
+        # What the last pass published counts for what becomes of it now.
+        roster.addresses, roster.had = memory.addresses, had
     if roster is None or ask.full:
-        memory.roster = Roster(config, memory.addresses)
+        memory.roster = Roster(config, memory.addresses, had)
         memory.roster.fill((each for each in step.named.values() if each is not None), settled_of(memory.known), ask.now)
         return None
     if not step.whole:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from feedservice.config import Loaded
 from feedservice.model import Problem, Published, Severity
-from feedservice.service import addresses, collect, history, keys, ledgerfile, publish, render, shelf
+from feedservice.service import addresses, collect, guarding, history, keys, leaving, ledgerfile, publish, render, shelf
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
 from feedservice.service.forkserver import ForkServer
@@ -118,6 +118,16 @@ class Engine:
         except (StoreError, ValueError):
             return ()
 
+    def sweep(self, report: Report) -> Report:
+        """Remove the files that are nobody's any more, and return the report with what could not be removed.
+
+        Whoever serves calls it when the report is in force: a server in front that looks for a file asks the program then.
+        """
+        if self._memory is None or not self._memory.leaving:
+            return report
+        self._memory.leaving, problems = leaving.sweep(self.out, self._memory.leaving)
+        return dataclasses.replace(report, problems=publish.ordered([*report.problems, *problems])) if problems else report
+
     def close(self) -> None:
         """Let go of everything. Closing twice is fine."""
         self._memory = None
@@ -147,9 +157,18 @@ class Engine:
         context = collect.context_hash(collect.context_of(loaded))
         settings = keys.settings(config, context)
 
+        served = guarding.served(self.state)
+
         def recall() -> Memory:
-            known, place = addresses.recall(self.state), ledgerfile.place(loaded)
-            return memories.load(self.store, place, context=context, settings=settings, config=config, addresses=known)
+            return memories.load(
+                self.store,
+                ledgerfile.place(loaded),
+                context=context,
+                settings=settings,
+                config=config,
+                addresses=addresses.recall(self.state),
+                served=served,
+            )
 
         rebuilt: list[Problem] = []
         try:
@@ -159,8 +178,7 @@ class Engine:
                 raise
             rebuilt = [self._put_aside(error)]
             memory = recall()
-        exported = publish.exported(loaded, memory.facts.get(history.FACT))
-        memory.served = exported.served
+        exported = publish.exported(loaded, memory.facts.get(history.FACT), served)
         self._problems = [*rebuilt, *exported.scan_problems]
         memory.first_seen = exported.first_seen | memory.first_seen
         memory.histories = exported.histories

@@ -18,6 +18,7 @@ from feedservice.feeds.archives import Membership
 from feedservice.feeds.difference import Difference, Served, Shown
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.guard import Known, Verdict
+from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem
 from feedservice.service import chronicle, guarding
@@ -56,7 +57,8 @@ class Gate:
         # A post is doubted in the pass that sees it first; the doubt stays until somebody decides.
         doubtful = {**(known.doubtful if known is not None else {}), **collected.identified.doubtful}
         verdict = judge(made, collected, before, self.now, doubtful=doubtful)
-        agreed = self.emptied and not made.window
+        # Whoever wrote a date of expiry meant it.
+        agreed = not made.window and (self.emptied or _expired(before, collected))
         if verdict.held and not agreed and self.decisions.released.get(key) != verdict.key:
             since = known.since if known is not None and known.key == verdict.key else self.now
             reasons = tuple(reason.text for reason in verdict.reasons)
@@ -139,6 +141,13 @@ def judge(
     fresh = {each.id for each in told.new if each.id in arrived or rows[each.id].first_seen > since}
     doubts = collected.identified.doubtful if doubtful is None else doubtful
     return guard.judge(told, Known(fresh=fresh, doubtful=doubts), collected.config.guard, now)
+
+
+def _expired(before: Served | None, collected: Collected) -> bool:
+    """Tell whether every entry that readers have of a feed is over by the date that its author gave it."""
+    rows, held = collected.identified.rows, collected.roster.held
+    paths = [rows[each.id].path if each.id in rows else "" for each in before.entries] if before is not None else []
+    return all(held.get(path) is Reason.EXPIRED for path in paths)
 
 
 def _shown(made: Made) -> list[Shown]:

@@ -59,6 +59,11 @@ def served(state: Path) -> dict[str, Served]:
     return found
 
 
+def had(served: Mapping[str, Served]) -> frozenset[str]:
+    """Return the keys of the feeds that readers have, or had, entries of."""
+    return frozenset(key for key, each in served.items() if each.entries or each.withdrawn)
+
+
 def remember(state: Path, each: Served) -> None:
     """Write what readers have of a feed now. Raises ``OSError``."""
     name = hashlib.blake2b(each.feed.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -149,7 +149,7 @@ def write(
         else:
             stale.append((head, named, key))
     for head, named, key in stale:
-        problems += _render(head, named, profile, collected, output, pool)
+        problems += _render(head, named, profile, collected, output, pool, known)
         inputs |= dict.fromkeys(head.spec.paths.values(), key)
     return problems
 
@@ -159,8 +159,15 @@ def _there(output: Output, published: Published, before: Shelved) -> bool:
 
 
 def _render(
-    head: FeedHead, named: list[Named], profile: Profile, collected: Collected, output: Output, pool: Workers
+    head: FeedHead,
+    named: list[Named],
+    profile: Profile,
+    collected: Collected,
+    output: Output,
+    pool: Workers,
+    known: Mapping[str, Published],
 ) -> list[Problem]:
+    """Stage one archive; a form of it that has errors stays as it was (``known``)."""
     formats = list(head.spec.urls)
     wanted = {each.post.path: profile for each in named}
     rendered = {each.path: each for each in render.fragments(collected, wanted, formats, pool)}
@@ -172,6 +179,8 @@ def _render(
         problems += found
         if not any(problem.severity is Severity.ERROR for problem in found):
             _put(output, head, name, document.body)
+        elif head.spec.paths[name] in known:
+            output.keep([known[head.spec.paths[name]]])
     return problems
 
 

@@ -15,7 +15,7 @@ from feedservice.config.schema import Config
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.difference import Served
 from feedservice.model import Post, Problem
-from feedservice.service import records
+from feedservice.service import guarding, leaving, records
 from feedservice.service.ledgers import Ledger
 from feedservice.service.naming import Names
 from feedservice.service.quarantine import StandIn
@@ -43,7 +43,7 @@ class Memory:
 
     names: Names
     addresses: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Slug of a category feed → identity of the category that has it for good."""
+    """Key of a feed that a label made → the label that has it for good."""
     served: dict[str, Served] = dataclasses.field(default_factory=dict)
     """Feed key → what readers have of it."""
     decisions: str = ""
@@ -87,6 +87,8 @@ class Memory:
     at: datetime | None = None
     shelf: dict[str, Shelved] = dataclasses.field(default_factory=dict)
     """Feed key → its files; ``""`` → those of no feed."""
+    leaving: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Files that are to be removed, as ``service.leaving`` has them."""
     documents: dict[str, DocumentRow] = dataclasses.field(default_factory=dict)
     """Path → document, as the store has it."""
     histories: dict[str, Membership] = dataclasses.field(default_factory=dict)
@@ -183,17 +185,27 @@ def settled_of(known: Mapping[str, Known]) -> dict[str, Settled]:
     return {path: each.settled for path, each in known.items() if each.settled.out is not None or each.settled.over is not None}
 
 
-def load(store: Store, ledger: Path, *, context: str, settings: str, config: Config, addresses: Mapping[str, str]) -> Memory:
-    """Return what a store remembers; ``ledger`` is the path of the ledger's file.
+def load(
+    store: Store,
+    ledger: Path,
+    *,
+    context: str,
+    settings: str,
+    config: Config,
+    addresses: Mapping[str, str],
+    served: Mapping[str, Served],
+) -> Memory:
+    """Return what a store remembers; ``ledger`` is the path of the ledger's file, the rest is what the state directory has.
 
     Raises ``StoreError``, ``ValueError`` for rows that this program did not write, and ``RefusedError`` for a damaged ledger.
     """
     facts = store.meta()
     names = Names(Ledger(ledger, agreed=facts.get(LEDGER), stored=store.ledger))
-    memory = Memory(context=context, names=names, addresses=dict(addresses))
+    memory = Memory(context=context, names=names, addresses=dict(addresses), served=dict(served))
     memory.facts = dict(facts)
     memory.settings, memory.siblings = facts.get(SETTINGS, ""), facts.get(SIBLINGS, "")
     memory.decisions = facts.get(DECISIONS, "")
+    memory.leaving = leaving.load(facts.get(leaving.FACT))
     decoder = records.Decoder()
     shape = records.shape_of(context)
     for row in store.posts():
@@ -216,6 +228,6 @@ def load(store: Store, ledger: Path, *, context: str, settings: str, config: Con
         # Under other ids the posts are not those that the files show.
         everyone = names.recall(memory.posts(), config, memory.at) if names.ledger.agrees() else None
         if everyone is not None:
-            memory.roster = Roster(config, memory.addresses)
+            memory.roster = Roster(config, memory.addresses, guarding.had(served))
             memory.roster.fill(everyone, settled_of(memory.known), memory.at)
     return memory

@@ -23,13 +23,26 @@ from feedservice import dates
 from feedservice.config import Loaded
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
-from feedservice.feeds import archives
+from feedservice.feeds import archives, lifecycle
 from feedservice.feeds.archives import Membership
+from feedservice.feeds.difference import Served
 from feedservice.feeds.ledger import Row
 from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem, Severity
-from feedservice.service import addresses, files, guarding, history, keys, ledgerfile, quarantine, remember, render, workers
+from feedservice.service import (
+    addresses,
+    files,
+    guarding,
+    history,
+    keys,
+    leaving,
+    ledgerfile,
+    quarantine,
+    remember,
+    render,
+    workers,
+)
 from feedservice.service import collect as collecting
 from feedservice.service.collect import Ask, Collected, Progress, collect, content_directory
 from feedservice.service.forkserver import ForkServer
@@ -85,15 +98,16 @@ def unsteady() -> RefusedError:
     return RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
 
 
-def exported(loaded: Loaded, fact: str | None = None) -> Memory:
+def exported(loaded: Loaded, fact: str | None = None, served: Mapping[str, Served] | None = None) -> Memory:
     """Return what the files of the state directory remember, readable without a store.
 
-    ``fact`` is what a store knows of archives. What is wrong with the files are ``scan_problems``. Raises ``RefusedError``
-    when it cannot be made good.
+    ``fact`` is what a store knows of archives, ``served`` what was read of that already. What is wrong with the files are
+    ``scan_problems``. Raises ``RefusedError`` when it cannot be made good.
     """
     config, state = loaded.config, loaded.root / loaded.config.state
     names = Names(Ledger(ledgerfile.place(loaded)))
-    memory = Memory(names=names, served=guarding.served(state), addresses=addresses.recall(state))
+    had = dict(served) if served is not None else guarding.served(state)
+    memory = Memory(names=names, served=had, addresses=addresses.recall(state))
     if config.content.missing_dates == "first-seen":
         memory.first_seen = _recall(state / FIRST_SEEN)
     if config.feeds.archives:
@@ -134,6 +148,8 @@ class Pass:
         settings = keys.settings(config, collecting.context_hash(collected.context))
         histories, problems = self._histories(collected, memory)
         problems += [*loaded.problems, *memory.names.ledger.problems, *collected.problems]
+        former = lifecycle.former(config, collected.plan, memory.addresses, memory.histories)
+        problems += leaving.dropped(memory.documents, collected.plan, former)
         before = {each.path: each for shelved in memory.shelf.values() for each in shelved.published}
         stats = {path: stat for shelved in memory.shelf.values() for path, stat in shelved.stats.items()}
         with Output(self.out, config.feeds.compress, before=before, stats=stats, now=ask.now) as output:
@@ -185,6 +201,7 @@ class Pass:
             refused=len(collected.files) - len(roster.everyone),
             held=_counted(roster.held.values()),
             feeds=collected.plan.specs,
+            former=former,
             published=() if refused else making.published,
             withheld=making.withheld,
             problems=ordered(problems),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from feedservice.model import FeedSpec
-from feedservice.service import history, ledgerfile, records, shelf
+from feedservice.service import history, leaving, ledgerfile, records, shelf
 from feedservice.service.memory import AT, DECISIONS, LEDGER, SETTINGS, SIBLINGS, Memory
 from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
@@ -66,7 +66,8 @@ def remember(
     feeds = [shelf.feed_row(each) for key, each in made.items() if memory.shelf.get(key) is not each]
     forgotten = [key for key in memory.shelf if key not in made]
     posts = [_post_row(path, memory) for path in sorted(memory.touched) if path in memory.known]
-    facts, ledger = _facts(memory, settings, siblings), memory.names.ledger
+    waiting, ledger = leaving.leaving(memory.shelf, made, memory.leaving), memory.names.ledger
+    facts = _facts(memory, settings, siblings) | _other_fact(memory, leaving.FACT, leaving.dump(waiting))
     if posts or memory.forgotten or bodies or written or gone or feeds or forgotten or facts or ledger.owed:
         further = remembering.announce(replaced, roster, now) if remembering.announce is not None and replaced else {}
         kept = store.publish(
@@ -81,7 +82,7 @@ def remember(
         )
         memory.facts |= facts
         ledger.saved()
-        memory.at = now
+        memory.at, memory.leaving = now, waiting
         rows |= {row.path: row for row in kept}
     memory.documents = rows
     memory.shelf = {key: _agreed(each, rows) for key, each in made.items()}
@@ -150,6 +151,10 @@ def _facts(memory: Memory, settings: str, siblings: str) -> dict[str, str | None
         history.INPUTS_FACT: json.dumps(memory.inputs, ensure_ascii=False) if memory.inputs else None,
     }
     return {key: value for key, value in facts.items() if memory.facts.get(key) != value}
+
+
+def _other_fact(memory: Memory, key: str, value: str | None) -> dict[str, str | None]:
+    return {key: value} if memory.facts.get(key) != value else {}
 
 
 def _agreed(shelved: Shelved, documents: Mapping[str, DocumentRow]) -> Shelved:

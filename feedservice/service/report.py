@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from feedservice.feeds.identity import Named
+from feedservice.feeds.lifecycle import NOTHING, Former
 from feedservice.feeds.selection import Reason
 from feedservice.model import FeedSpec, Problem, Published, Severity
 from feedservice.service.guarding import Held
@@ -66,6 +67,8 @@ class Report:
     """When the next post appears or expires by itself, UTC."""
     stages: Mapping[str, float]
     """Stage → seconds."""
+    former: Former = NOTHING
+    """What was published once, and where it is now."""
     read: int = 0
     """Posts that were read again."""
     rendered: int = 0

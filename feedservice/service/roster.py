@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from operator import is_not
 
@@ -53,10 +53,11 @@ def place(named: Named) -> Place:
 class Roster:
     """The posts of a site at one instant. Not safe to use any more when ``fill`` or ``update`` raised."""
 
-    def __init__(self, config: Config, addresses: Mapping[str, str] | None = None) -> None:
-        """``config`` is that of all posts ever given; ``addresses`` are as in ``specs.plan``."""
+    def __init__(self, config: Config, addresses: Mapping[str, str] | None = None, had: Collection[str] = frozenset()) -> None:
+        """``config`` is that of all posts ever given; ``addresses`` and ``had`` are as in ``specs.plan``."""
         self.config = config
         self.addresses = addresses or {}
+        self.had = had
         self.everyone: dict[str, Named] = {}
         """Path → every post that could be read, left out or not."""
         self.settled: dict[str, Settled] = {}
@@ -244,7 +245,7 @@ class Roster:
         return {key for key, members in found.items() if members}
 
     def _planned(self) -> None:
-        self.plan = specs.plan(self.config, self.out, self.addresses)
+        self.plan = specs.plan(self.config, self.out, self.addresses, self.had)
         self._aliases = self.plan.aliases
         self._first = {}
         for each in reversed(self.out):

@@ -170,7 +170,8 @@ def test_any_sequence_of_changes_gives_what_a_pass_without_memory_gives(
         out = other / "public"
         reference = publish.build(load(other / "config.yaml", {}), now=now, out=out)
         report = engine.build(loaded, now=now, paths=touched if step % 3 else None)
-        assert report.problems == reference.problems
+        # Who does not know what was published does not know what is not any more.
+        assert [each for each in report.problems if each.rule != "feed.dropped"] == list(reference.problems)
         assert (report.live, report.refused, report.held, report.due) == (
             reference.live,
             reference.refused,
