@@ -40,7 +40,7 @@ VERBS = {
     "next": ("feedservice.cli.rebuild", "Show what time will bring."),
     "announce": ("feedservice.cli.announce", "Announce a feed anew."),
     "deliveries": ("feedservice.cli.outbox", "Show what was announced, and how it went."),
-    "subscribers": ("feedservice.cli.outbox", "Show who subscribed."),
+    "subscribers": ("feedservice.cli.subscribers", "Show who subscribed."),
     "targets": ("feedservice.cli.announce", "Try the ways out."),
     "websub-check": ("feedservice.cli.announce", "Look at a hub as a subscriber does."),
     "readers": ("feedservice.cli.readers", "Show who reads the feeds."),

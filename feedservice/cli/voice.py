@@ -18,6 +18,7 @@ from feedservice.cli.front import Front
 from feedservice.config import Loaded
 from feedservice.config.sections import seconds
 from feedservice.deliveries import Outcome, Request, Trust
+from feedservice.feeds.links import moved_hub
 from feedservice.push.addresses import networks
 from feedservice.push.kinds import Terms
 from feedservice.service import announcing, canary, credentials
@@ -167,7 +168,13 @@ class Voice:
 
     def _room(self) -> Room:
         websub = self._loaded.config.announce.websub
-        return Room(lease=seconds(websub.lease), per_host=websub.per_host, per_topic=websub.per_topic)
+        return Room(
+            lease=seconds(websub.lease),
+            per_host=websub.per_host,
+            per_topic=websub.per_topic,
+            method=websub.signature,
+            moved=moved_hub(self._loaded.config),
+        )
 
     def _open(self) -> None:
         """Open the doors of the configuration, and close those of the one before."""

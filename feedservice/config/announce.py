@@ -43,10 +43,15 @@ class WebSub(Section):
     """`embedded`: `feedservice run` is the hub of its own feeds, and they name it with `rel=hub`."""
     url: WebUrl | None = None
     """Public URL of the embedded hub; default: `/hub` on the host of `feeds.url`."""
+    moved: WebUrl | None = None
+    """The hub that takes the place of the embedded one: feeds name it, it is told of every change, and requests to subscribe
+    here are sent there (308). Who subscribed before is told until the lease ends."""
     hubs: WebUrls = Field(default_factory=list)
     """Other hubs that feeds name with `rel=hub`. Each is told about every changed feed."""
     lease: Duration = "10d"
     """Lease of a subscription that asks for none. What is asked for is kept between 1 and 30 days."""
+    signature: Literal["sha256", "sha384", "sha512"] = "sha256"
+    """How deliveries to new subscribers with a secret are signed. `feedservice subscribers sign` sets another for one of them."""
     per_host: int = Field(default=10_000, ge=1)
     """Most subscriptions with callbacks on one host."""
     per_topic: int = Field(default=1_000_000, ge=1)

@@ -46,9 +46,16 @@ def subscription_link(topic: str, hubs: Sequence[str]) -> str:
 
 
 def hub_urls(config: Config) -> tuple[str, ...]:
-    """Return the hubs that feeds name: our own first."""
+    """Return the hubs that feeds name: our own first, or the one that has taken its place."""
     websub = config.announce.websub
-    return (*((hub_url(config),) if websub.hub == "embedded" else ()), *websub.hubs)
+    own = (moved_hub(config) or hub_url(config),) if websub.hub == "embedded" else ()
+    return tuple(dict.fromkeys((*own, *websub.hubs)))
+
+
+def moved_hub(config: Config) -> str | None:
+    """Return the URL of the hub that has taken the place of the embedded one, or None when none has."""
+    websub = config.announce.websub
+    return _uri(websub.moved) if websub.moved is not None and websub.hub == "embedded" else None
 
 
 def hub_url(config: Config) -> str:

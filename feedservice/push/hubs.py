@@ -17,11 +17,13 @@ _FIELDS = (("Content-Type", forms.FORM),)
 
 
 def plan(occasion: Occasion) -> Sequence[Delivery]:
-    """Tell every hub of every changed topic (WebSub §6), edits included."""
+    """Tell every hub of every changed topic (WebSub §6), edits included; the one that took our own's place is one of them."""
+    websub = occasion.config.announce.websub
+    moved = (websub.moved,) if websub.moved is not None and websub.hub == "embedded" else ()
     return [
         queued(WEBSUB, hub, each.topic.encode(), about=each, subject=each.topic, now=occasion.now)
         for each in occasion.changes
-        for hub in occasion.config.announce.websub.hubs
+        for hub in dict.fromkeys((*moved, *websub.hubs))
     ]
 
 

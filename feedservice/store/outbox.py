@@ -185,6 +185,10 @@ class Outbox(Protocol):
         """Drop subscriptions; return how many there were."""
         ...
 
+    def sign_with(self, keys: Iterable[SubscriptionKey], method: str) -> int:
+        """Have what is sent to these subscriptions signed by another method from now on; return how many there are."""
+        ...
+
     def import_subscriptions(self, subscriptions: Iterable[Subscription]) -> int:
         """Insert or replace subscriptions whole; return how many."""
         ...

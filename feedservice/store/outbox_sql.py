@@ -154,6 +154,10 @@ class SqlOutbox(Database):
         """See ``Outbox.end_subscriptions``."""
         return self._write(lambda connection: outbox_writes.end_subscriptions(connection, keys))
 
+    def sign_with(self, keys: Iterable[SubscriptionKey], method: str) -> int:
+        """See ``Outbox.sign_with``."""
+        return self._write(lambda connection: outbox_writes.sign_with(connection, keys, method))
+
     def import_subscriptions(self, subscriptions: Iterable[Subscription]) -> int:
         """See ``Outbox.import_subscriptions``."""
         insert = self._ways.insert

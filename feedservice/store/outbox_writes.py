@@ -230,6 +230,15 @@ def end_subscriptions(connection: sa.Connection, keys: Iterable[SubscriptionKey]
     )
 
 
+def sign_with(connection: sa.Connection, keys: Iterable[SubscriptionKey], method: str) -> int:
+    """Change how subscriptions are signed for; return how many there are."""
+    changed = sa.update(_SUBSCRIPTIONS).values(method=method)
+    return sum(
+        connection.execute(changed.where(_SUBSCRIPTIONS.c.key.in_(batch))).rowcount
+        for batch in batches(map(outbox_rows.digest, keys))
+    )
+
+
 def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
     """End queued deliveries; return how many."""
     column = _DELIVERIES.c

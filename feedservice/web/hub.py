@@ -44,6 +44,10 @@ class Room:
     per_host: int
     """Subscriptions with callbacks on one host."""
     per_topic: int
+    method: str = "sha256"
+    """Of the signatures of those who were not subscribed before."""
+    moved: str | None = None
+    """The hub that is to be asked in place of this one."""
 
 
 class Budgets:
@@ -95,9 +99,7 @@ def version_of(outbox: Outbox, topic: str) -> int | None:
 
 
 def has_room(outbox: Outbox, room: Room, key: SubscriptionKey, host: str) -> bool:
-    """Return whether there may be one subscription more; who has one may always renew it."""
-    if outbox.subscription(key) is not None:
-        return True
+    """Return whether there may be one subscription more."""
     return outbox.count_subscriptions(host=host) < room.per_host and outbox.count_subscriptions(topic=key.topic) < room.per_topic
 
 
@@ -121,15 +123,16 @@ class Hub:
     async def receive(self, asked: Asked, body: bytes, client: str, now: datetime) -> Reply:
         """Answer a request of a subscriber, or a publisher's word that a topic changed."""
         del client
-        try:
-            found = hub.read(forms.read(_content_type(asked), body))
-        except forms.FormError as error:
-            return told(HTTPStatus.BAD_REQUEST, str(error))
+        found = _read(asked, body)
         if isinstance(found, hub.Refused):
             return told(found.status, found.text)
         if isinstance(found, hub.Notified):
             # Our own topics are announced by publishing them; there is nothing to be fetched.
             return Reply(status=HTTPStatus.NO_CONTENT.value)
+        moved = self._registrar.room.moved
+        if moved is not None and found.mode == "subscribe":
+            # Whoever has subscribed here before can still end it here (WebSub §5.1.2).
+            return told(HTTPStatus.PERMANENT_REDIRECT, "this hub has moved", ("location", moved))
         wait = self._registrar.budgets.callback(urls.host_of(found.callback), now)
         if wait:
             return later(wait)
@@ -142,21 +145,33 @@ class Hub:
         return told(HTTPStatus.ACCEPTED, "the callback will be asked to confirm")
 
 
+def _read(asked: Asked, body: bytes) -> hub.Asked | hub.Notified | hub.Refused:
+    try:
+        return hub.read(forms.read(_content_type(asked), body))
+    except forms.FormError as error:
+        return hub.Refused(status=HTTPStatus.BAD_REQUEST.value, text=str(error))
+
+
 def _subscribing(found: Subscribing, outbox: Outbox, room: Room, token: Callable[[], str], now: datetime) -> Sequence[Delivery]:
     version = version_of(outbox, found.topic)
     host = urls.host_of(found.callback)
     if outbox.count_verifying(host) >= _VERIFYING:
         return ()
+    method = room.method
     if found.mode == "subscribe":
         key = SubscriptionKey(protocol=hub.PROTOCOL, topic=found.topic, callback=found.callback)
+        # Who has a subscription may always renew it, and is signed for as before.
+        known = outbox.subscription(key)
+        method = known.method if known is not None else method
         reason = ""
         if version is None:
             reason = "this hub has no such topic"
-        elif not has_room(outbox, room, key, host):
+        elif known is None and not has_room(outbox, room, key, host):
             reason = "this hub takes no more subscriptions from this host or to this topic"
         if reason:
             return (hub.denial(found.callback, found.topic, reason, nonce=token(), now=now),)
-    return (hub.verification(found, version=version or 0, challenge=token(), default_lease=room.lease, now=now),)
+    asking = hub.verification(found, version=version or 0, challenge=token(), default_lease=room.lease, method=method, now=now)
+    return (asking,)
 
 
 class Cloud:
@@ -222,7 +237,7 @@ async def _notify(registrar: Registrar, found: rsscloud.Asked | rsscloud.Refused
         for topic in found.topics:
             key = SubscriptionKey(protocol=rsscloud.PROTOCOL, topic=topic, callback=found.callback)
             version = version_of(outbox, topic)
-            if version is not None and has_room(outbox, room, key, host):
+            if version is not None and (outbox.subscription(key) is not None or has_room(outbox, room, key, host)):
                 made.append(rsscloud.verification(found, topic, version=version, challenge=token(), now=now))
         return made
 

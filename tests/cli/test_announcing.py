@@ -153,6 +153,15 @@ def test_deliveries_can_be_chosen(told: Path, words: list[str], ids: set[str] | 
     assert len(found) == ids if isinstance(ids, int) else {each["id"] for each in found} == ids
 
 
+def test_how_a_subscriber_is_signed_for(told: Path) -> None:
+    found = run(told, "subscribers", "sign", CALLBACK, "sha512")
+    assert (found.exit_code, found.output) == (0, "1 subscription signed by sha512 from now on\n")
+    assert "method:      sha512" in run(told, "subscribers", "show", CALLBACK).output
+    assert run(told, "subscribers", "sign", CALLBACK, "md5").exit_code == 2
+    assert run(told, "subscribers", "sign", CALLBACK, "sha1", "--topic", "https://example.org/other").exit_code == 1
+    assert run(told, "subscribers", "sign", "https://reader.example/nobody", "sha1").exit_code == 1
+
+
 def test_no_secret_is_ever_shown(told: Path) -> None:
     for words in (
         ["deliveries", "--json"],

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedservice import config
 from feedservice.feeds import archives
-from feedservice.feeds.links import history_links, link_values
+from feedservice.feeds.links import history_links, hub_urls, link_values, moved_hub
 
 if TYPE_CHECKING:
     from conftest import Make
@@ -69,6 +70,31 @@ URIS = [
 @pytest.mark.parametrize(("iri", "uri"), URIS)
 def test_an_iri_is_written_as_the_uri_it_stands_for(iri: str, uri: str, make: Make) -> None:
     assert link_values(make.head(home_url=iri), "atom")[-1] == f'<{uri}>; rel="alternate"; type="text/html"'
+
+
+@pytest.mark.parametrize(
+    ("websub", "hubs", "moved"),
+    [
+        ("{}", (), None),
+        ("{hub: embedded}", ("https://example.org/hub",), None),
+        (
+            "{hub: embedded, url: 'https://h.example/', hubs: 'https://b.example/'}",
+            ("https://h.example/", "https://b.example/"),
+            None,
+        ),
+        ("{hub: embedded, moved: 'https://é.example/'}", ("https://xn--9ca.example/",), "https://xn--9ca.example/"),
+        (
+            "{hub: embedded, moved: 'https://b.example/', hubs: 'https://b.example/'}",
+            ("https://b.example/",),
+            "https://b.example/",
+        ),
+        ("{moved: 'https://a.example/', hubs: 'https://b.example/'}", ("https://b.example/",), None),
+    ],
+)
+def test_the_hubs_that_feeds_name(websub: str, hubs: tuple[str, ...], moved: str | None) -> None:
+    text = f"site: {{title: A, url: 'https://example.org'}}\nannounce: {{websub: {websub}}}"
+    made = config.parse(text, name="c", environ={})
+    assert (hub_urls(made), moved_hub(made)) == (hubs, moved)
 
 
 @given(url=st.text(st.characters(exclude_categories=())))

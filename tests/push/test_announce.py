@@ -51,6 +51,21 @@ def test_a_new_post_is_told_to_everybody(make: Make) -> None:
     assert len({each.id for each in planned}) == len(planned)
 
 
+@pytest.mark.parametrize(
+    ("websub", "hubs"),
+    [
+        ("{hub: embedded}", set()),
+        ("{hub: embedded, moved: 'https://new.example/'}", {"https://new.example/"}),
+        ("{hub: embedded, moved: 'https://new.example/', hubs: ['https://new.example/', 'https://b.example/']}", None),
+        ("{moved: 'https://new.example/'}", set()),
+    ],
+)
+def test_a_hub_that_took_our_own_ones_place_is_told_once(make: Make, websub: str, hubs: set[str] | None) -> None:
+    planned = announce.plan(make.occasion(f"  websub: {websub}\n"))
+    wanted = {"https://new.example/", "https://b.example/"} if hubs is None else hubs
+    assert sorted(each.target for each in planned) == sorted([*wanted] * 3)
+
+
 def test_everything_waits_for_its_document_to_be_live(make: Make) -> None:
     assert all(
         each.topic.startswith("https://example.org/feeds/all.") and each.version == 2

@@ -484,6 +484,17 @@ class OutboxContract:
         store.settle(subscriptions=[missed(held, 30)])
         assert store.next_due(NOW) is None
 
+    def test_how_a_subscription_is_signed_for_can_be_changed_and_nothing_else_is(self, store: SqlStore) -> None:
+        publish(store, 1, 2)
+        store.import_subscriptions([subscription(1), subscription(2)])
+        held, _ = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        assert store.sign_with([subscription(1).key, subscription(3).key], "sha512") == 1
+        before, after = (
+            next(each for each in found if each.key == subscription(1).key) for found in ([held], store.subscriptions())
+        )
+        assert after == dataclasses.replace(before, method="sha512")
+        assert store.settle(subscriptions=[got(held, 2)]) == 0
+
     def test_one_that_is_gone_is_dropped(self, store: SqlStore) -> None:
         publish(store, 1, 2)
         store.import_subscriptions([subscription()])

@@ -116,7 +116,7 @@ class House:
             jitter=lambda: 0.0,
         )
         self.deliverer = Deliverer(tools)
-        registrar = Registrar(
+        registrar = self.registrar = Registrar(
             self.store,
             Room(lease=10 * machine.DAY, per_host=1000, per_topic=1000),
             token=lambda: secrets.token_urlsafe(32),
