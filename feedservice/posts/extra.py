@@ -1,7 +1,10 @@
-"""What kramdown, Goldmark and Python-Markdown have from PHP Markdown Extra: definition lists and abbreviations.
+"""Where kramdown, Goldmark and Python-Markdown read another Markdown than the engine: PHP Markdown Extra, and a single tilde.
 
 The engine reads definition lists too, but runs the paragraphs of one definition together when no empty line stands before it;
 here it gets that line. Abbreviations are definitions for the whole page, and nothing where they stand.
+
+For GitHub one tilde on each side strikes a text out. The ranges of Japanese and Korean are written with it (``5~10分、20~30分``),
+so it is a tilde where the generator knows ``~~`` alone, and everywhere inside a word.
 """
 
 from __future__ import annotations
@@ -14,6 +17,13 @@ _ABBREVIATIONS = frozenset({"jekyll", "pelican"})
 
 MOST_DEFINITIONS = 2_000
 """Definitions in one post: with more of them none is read. The engine's time grows with their square."""
+
+_STRIKES_WITH_ONE = frozenset({"hugo", "zola"})
+_STRIKES_WITH_TWO = frozenset({"jekyll", "pelican", "eleventy"})
+# For private use, so that the engine takes it for a letter; in a URL it is percent-encoded.
+_TILDE, _TILDE_IN_URL = "\uf07e", "%EF%81%BE"
+_LONE_TILDE = re.compile(r"(?<![~\\])~(?!~)")
+_INNER_TILDE = re.compile(r"(?<=\w)~(?=\w)")
 
 _DETAILS = re.compile(r" {0,3}:[ \t]+\S")
 _DEFINITION = re.compile(r"^[ \t>*+-]*:[ \t]", re.MULTILINE)
@@ -74,3 +84,15 @@ def _definitions(lines: list[str], at: int) -> tuple[int, bool]:
         elif at == len(lines) or not _DETAILS.match(lines[at]):
             break
     return at, loose
+
+
+def lone_tildes_kept(markdown: str, dialect: str) -> str:
+    """Return Markdown in which tildes that strike nothing out in this dialect are hidden from the engine."""
+    if dialect in _STRIKES_WITH_ONE or _TILDE in markdown:
+        return markdown
+    return (_LONE_TILDE if dialect in _STRIKES_WITH_TWO else _INNER_TILDE).sub(_TILDE, markdown)
+
+
+def lone_tildes(html: str) -> str:
+    """Return the engine's HTML with the tildes that were hidden from it."""
+    return html.replace(_TILDE, "~").replace(_TILDE_IN_URL, "~")

@@ -17,7 +17,7 @@ from feedservice.model import Problem, Severity
 from feedservice.posts import plainmark
 from feedservice.posts.crosslinks import resolve_links
 from feedservice.posts.embeds import math_to_text, replace_embeds
-from feedservice.posts.extra import has_definitions, prepared
+from feedservice.posts.extra import has_definitions, lone_tildes, lone_tildes_kept, prepared
 from feedservice.posts.kramdown import apply_heading_ids, open_blocks, without_attribute_lists, without_block_ends
 from feedservice.posts.links import SCHEMES, finish_urls, link_own_ids
 from feedservice.posts.liquid import LiquidContext, expand_liquid
@@ -218,18 +218,24 @@ _EXTENSIONS = {
 def markdown_to_html(text: str, dialect: str = "plain") -> str:
     """Return the HTML of Markdown: CommonMark with tables, task lists, strikethrough, autolinks, footnotes, CJK emphasis.
 
-    Where the generator of the dialect reads definition lists, so does this. Raw HTML passes as it is. This and ``_plain`` are the
-    one place that knows the engine.
+    What the generator of the dialect reads otherwise is read so here. Raw HTML passes as it is.
     """
+    return _engine(text, dialect, _RENDER)
+
+
+def _engine(text: str, dialect: str, options: comrak.RenderOptions) -> str:
+    """Ask the engine; this is the one place that knows it."""
     extensions = _EXTENSIONS[not _has_wide_row(text), has_definitions(text, dialect)]
-    return _unticked(comrak.render_markdown(text, extensions, _PARSE, _RENDER))
+    kept = lone_tildes_kept(text, dialect) if "~" in text else text
+    html = comrak.render_markdown(kept, extensions, _PARSE, options)
+    return _unticked(html if kept is text else lone_tildes(html))
 
 
 def _plain(text: str, dialect: str, base_url: str) -> str | None:
     """Return the finished HTML of a text that is Markdown through and through, None for any other."""
     if _has_wide_row(text):
         return None
-    html = _unticked(comrak.render_markdown(text, _EXTENSIONS[True, has_definitions(text, dialect)], _PARSE, _SAFE))
+    html = _engine(text, dialect, _SAFE)
     return None if shallow(html)[1] else plainmark.finished(html, base_url)
 
 

@@ -60,6 +60,30 @@ def test_more_definitions_than_anybody_writes_are_text() -> None:
     assert has_definitions("ratio 1:2 " * (MOST_DEFINITIONS + 1), "hugo"), "a colon in a line is none"
 
 
+@pytest.mark.parametrize(
+    ("markdown", "github", "one_inside_a_word", "two"),
+    [
+        ("5~10分、20~30分", "5<del>10分、20</del>30分", "5~10分、20~30分", "5~10分、20~30分"),
+        ("3~5개, 10~20개", "3<del>5개, 10</del>20개", "3~5개, 10~20개", "3~5개, 10~20개"),
+        ("a ~b c~ d", "a <del>b c</del> d", "a <del>b c</del> d", "a ~b c~ d"),
+        ("a ~~b~~ c", "a <del>b</del> c", "a <del>b</del> c", "a <del>b</del> c"),
+        ("`a~b~c` \\~d~", "<code>a~b~c</code> ~d~", "<code>a~b~c</code> ~d~", "<code>a~b~c</code> ~d~"),
+        ("[x](/~a/b~c~d)", '<a href="/~a/b~c~d">x</a>', '<a href="/~a/b~c~d">x</a>', '<a href="/~a/b~c~d">x</a>'),
+    ],
+)
+def test_a_tilde_strikes_out_as_on_the_site(markdown: str, github: str, one_inside_a_word: str, two: str) -> None:
+    assert {html(markdown, dialect) for dialect in ("hugo", "zola")} == {f"<p>{github}</p>"}
+    assert html(markdown, "plain") == f"<p>{one_inside_a_word}</p>"
+    assert {html(markdown, dialect) for dialect in ("jekyll", "pelican", "eleventy")} == {f"<p>{two}</p>"}
+
+
+@given(st.lists(st.sampled_from(["~", "~~", "~~~", "a", " ", "\n", "`", "\\", "[x](", ")", "5", "分", "https://a.example/"])))
+def test_no_tilde_is_lost_or_left_hidden(parts: list[str]) -> None:
+    made = html("".join(parts), "plain")
+    assert "\uf07e" not in made
+    assert "%EF%81%BE" not in made
+
+
 LINES = st.lists(st.sampled_from(["", "  ", "a", "  b", "\tc", ": d", " : e", "> : f", "- : g", "```", "~~~", "*[X]: y", "1: 2"]))
 
 
