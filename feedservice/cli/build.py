@@ -18,7 +18,7 @@ from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
 from feedservice.model import Severity
 from feedservice.service import publish
-from feedservice.service.collect import Progress
+from feedservice.service.collect import Progress, dialect_of
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.report import Report
 
@@ -118,6 +118,8 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
             click.echo(output.text_of(problem))
         warnings = len(problems) - errors
         click.echo(f"{output.counted(errors, 'error')}, {output.counted(warnings, 'warning')}" if problems else "No problems.")
+        if loaded.config.content.dialect == "auto" and (dialect := dialect_of(loaded)) != "plain":
+            click.echo(f"Posts are read in dialect {dialect}, as the files around them tell (content.dialect: auto).")
     if errors:
         ctx.exit(1)
 

@@ -29,7 +29,7 @@ from feedservice.feeds.selection import Live, Window
 from feedservice.feeds.specs import Plan
 from feedservice.model import FeedSpec, Post, Problem
 from feedservice.posts.parse import Context, Parsed, kept_keys
-from feedservice.service import guarding, inventory, quarantine, records, workers
+from feedservice.service import guarding, inventory, quarantine, records, scan, workers
 from feedservice.service.guarding import Decisions
 from feedservice.service.memory import Memory, settled_of
 from feedservice.service.naming import Step
@@ -209,6 +209,7 @@ def collect(
     dirty = _judged(loaded.config, step, memory, ask)
     memory.settle()
     assert memory.roster is not None
+    none = () if memory.files else (scan.no_posts(memory.media, context.dialect),)
     return Collected(
         config=loaded.config,
         context=context,
@@ -223,7 +224,7 @@ def collect(
         read=len(fresh),
         refers=frozenset(memory.refers),
         first_seen=memory.first_seen,
-        problems=(*memory.scan_problems, *memory.problems(), *memory.names.problems, *memory.roster.problems),
+        problems=(*memory.scan_problems, *none, *memory.problems(), *memory.names.problems, *memory.roster.problems),
         now=ask.now,
         served=memory.served,
     )

@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from stat import S_ISREG
 from types import MappingProxyType
@@ -143,6 +143,20 @@ def look(
         else:
             looked[path] = stat.st_size
     return None if walk.problems else looked
+
+
+def no_posts(others: Iterable[str], dialect: str) -> Problem:
+    """Return the warning that no file is a post, with what may be the reason; ``others`` are the paths of all other files."""
+    close = sorted(path for path in others if path.lower().endswith(ENDINGS))
+    if not close:
+        message, hint = "there are no posts yet", "write the first: 2025-11-17-hello.md, with `# Hello` in its first line"
+    elif dialect in _ONLY:
+        message = f"no file is a post: in dialect {dialect} only those in _posts are, and {len(close):,} others end like one"
+        hint = f"set content.dialect: plain, or content.include, if {close[0]} is one"
+    else:
+        message = f"no file is a post: {len(close):,} that end like one are left out"
+        hint = f"look at content.include, content.ignore and content.dialect ({dialect}) if {close[0]} is one"
+    return Problem(rule="scan.no-posts", severity=Severity.WARNING, message=message, hint=hint, path=".")
 
 
 def _is_twin(found: Found, before: Mapping[str, Found]) -> bool:

@@ -121,6 +121,25 @@ def test_check_formats(site: Path) -> None:
     assert "\n" not in annotation.strip()
 
 
+def test_check_says_which_dialect_it_guessed(site: Path) -> None:
+    (site / "hugo.toml").write_text("baseURL = 'https://example.org/'\n", encoding="utf-8")
+    told = "Posts are read in dialect hugo, as the files around them tell (content.dialect: auto)."
+    assert run("check").output.splitlines() == ["No problems.", told]
+    (site / "config.yaml").write_text(f"{CONFIG}content: {{dialect: hugo}}\n", encoding="utf-8")
+    assert run("check").output.splitlines() == ["No problems."]
+
+
+def test_a_folder_that_is_read_as_another_generators_is_not_silently_empty(site: Path) -> None:
+    (site / "content" / "_posts").mkdir()
+    result = run("build")
+    assert result.exit_code == 0
+    assert "0 posts" in result.stdout
+    assert "no file is a post: in dialect jekyll only those in _posts are, and 1 others end like one" in result.stderr
+    assert "set content.dialect: plain, or content.include, if good.md is one" in result.stderr
+    (site / "content" / "good.md").rename(site / "content" / "_posts" / "good.md")
+    assert "scan.no-posts" not in run("build").output
+
+
 def test_render_prints_one_feed(site: Path) -> None:
     result = run("render", "news", "--format", "json")
     assert [item["title"] for item in json.loads(result.stdout)["items"]] == ["Good"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from feedservice.config.schema import Content
-from feedservice.service.scan import Scan, scan
+from feedservice.service.scan import Scan, no_posts, scan
 
 
 def write(root: Path, *names: str) -> None:
@@ -199,3 +199,19 @@ def test_a_name_that_is_spelled_otherwise_on_disk_is_the_same_post(tmp_path: Pat
     assert (post.path, Path(post.file).name) == (name, unicodedata.normalize("NFD", name))
     recorded = dataclasses.replace(post, name=name)
     assert scan(tmp_path, Content(), dialect="plain", before={name: recorded}).posts == (post,)
+
+
+@pytest.mark.parametrize(
+    ("others", "dialect", "message", "hint"),
+    [
+        ([], "plain", "there are no posts yet", "2025-11-17-hello.md"),
+        (["a.png", "b.txt"], "jekyll", "there are no posts yet", "2025-11-17-hello.md"),
+        (["b.md", "a.HTML", "c.png"], "jekyll", "only those in _posts are, and 2 others end like one", "if a.HTML is one"),
+        (["_index.md"], "hugo", "1 that end like one are left out", "content.dialect (hugo) if _index.md is one"),
+    ],
+)
+def test_no_posts_at_all_has_a_reason(others: list[str], dialect: str, message: str, hint: str) -> None:
+    problem = no_posts(others, dialect)
+    assert (problem.rule, problem.severity, problem.path) == ("scan.no-posts", "warning", ".")
+    assert message in problem.message
+    assert hint in problem.hint
