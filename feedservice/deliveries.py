@@ -320,6 +320,8 @@ class Settled:
     """(topic, version) that the public was seen to get."""
     follow: tuple[Delivery, ...] = ()
     """Further deliveries, to be queued."""
+    told: bool = False
+    """Its end is worth a line in the history: somebody was told of a feed or a post, or could not be."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

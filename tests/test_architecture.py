@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "feeds": (*PURE, "config", "config.schema", "config.guard", "config.sections"),
     "push": (*PURE, "config", "config.schema", "config.announce", "config.sections"),
     "store": (*PURE, "config", "config.schema"),
-    "service": ("__init__", *SETTINGS, *WINGS, "store", "store.outbox"),
+    "service": ("__init__", *SETTINGS, *WINGS, "store", "store.outbox", "store.history"),
     "web": (*SETTINGS, *WINGS, "store", "store.outbox"),
     "cli": ("__init__", *SETTINGS, *WINGS, "store", "store.*", "service", "service.*", "web", "web.*"),
 }

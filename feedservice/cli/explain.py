@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 
 import click
 
-from feedservice.cli import output
-from feedservice.cli.engine import STORE
+from feedservice.cli import happened, output
+from feedservice.cli.happened import STORE
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.cli.outbox import outbox_of
 from feedservice.config import Loaded
+from feedservice.deliveries import Delivery, State
 from feedservice.errors import RefusedError
 from feedservice.feeds import explain as explaining
 from feedservice.feeds.explain import Known, Place
@@ -24,16 +24,7 @@ from feedservice.model import Problem
 from feedservice.service import preview
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.preview import Sight
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
-    """One message about a post."""
-
-    kind: str
-    host: str
-    state: str
-    created_at: datetime
+from feedservice.store.history import Event
 
 
 @click.command()
@@ -77,24 +68,41 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     )
     places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
     zone = named.post.zone if named is not None else config.site.timezone
-    told = _announced(loaded, named.id if named is not None else row.id if row is not None else "")
+    entry_id = named.id if named is not None else row.id if row is not None else ""
+    told, waiting = _announced(loaded, entry_id), _waiting(loaded, entry_id)
     if as_json:
-        click.echo(output.json_text(_json(path, named, row, absent, places, problems) | {"announced": told}))
+        queued = [{"kind": each.kind, "host": each.host, "attempts": each.attempts, "due": each.due_at} for each in waiting]
+        announced = [dataclasses.asdict(each) for each in told]
+        click.echo(
+            output.json_text(_json(path, named, row, absent, places, problems) | {"announced": announced, "queued": queued})
+        )
         return
     for line in _lines(path, named, explaining.memory(row, zone), absent, places, everything=everything):
         click.echo(line)
     for each in told:
-        click.echo(f"  announced: {each.kind} to {each.host}, {each.state}, {explaining.moment(each.created_at, zone)}")
+        where = f" in {each.feed}" if each.feed and not each.id else ""
+        click.echo(f"  {each.what}{where} to {happened.told_to(each)}, {explaining.moment(each.at, zone)}")
+    for delivery in waiting:
+        tried = f" after {output.counted(delivery.attempts, 'attempt')}" if delivery.attempts else ""
+        click.echo(f"  to be announced to {delivery.host} ({delivery.kind}){tried}, {explaining.moment(delivery.due_at, zone)}")
     for problem in problems:
         click.echo(output.text_of(problem))
 
 
-def _announced(loaded: Loaded, entry_id: str) -> list[Announced]:
-    """Return what was sent to whom about a post; hubs and ping servers are told of feeds, not of posts."""
+def _announced(loaded: Loaded, entry_id: str) -> list[Event]:
+    """Return who was told about a post, or of a feed that it was published in."""
+    if not entry_id:
+        return []
+    with happened.events(loaded) as found:
+        return happened.announcements(found, entry_id)
+
+
+def _waiting(loaded: Loaded, entry_id: str) -> list[Delivery]:
+    """Return the messages about a post that are not delivered yet."""
     if not entry_id or not (loaded.root / loaded.config.state / STORE).is_file():
         return []
-    with outbox_of(loaded) as store, contextlib.closing(store.deliveries(post=entry_id)) as stream:
-        return [Announced(kind=each.kind, host=each.host, state=each.state, created_at=each.created_at) for each in stream]
+    with outbox_of(loaded) as store, contextlib.closing(store.deliveries(state=State.QUEUED, post=entry_id)) as stream:
+        return list(stream)
 
 
 def _row(sight: Sight, path: str, named: Named | None) -> Row | None:

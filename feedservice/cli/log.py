@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import happened, output
 from feedservice.cli.options import config_option, json_option, loaded_of, now_of
-from feedservice.service import chronicle
-from feedservice.service.chronicle import Event
-
-_SIGNS = {"published": "+", "returned": "+", "changed": "~", "renamed": "!", "withdrawn": "-", "held": "!", "released": ">"}
+from feedservice.feeds.ledger import Row
+from feedservice.service import ledgerfile
+from feedservice.store.history import Event
 
 
 @click.command()
@@ -27,26 +26,34 @@ _SIGNS = {"published": "+", "returned": "+", "changed": "~", "renamed": "!", "wi
 def log(
     ctx: click.Context, names: tuple[str, ...], own_config: Path | None, since: str | None, count: int, as_json: bool
 ) -> None:
-    """Show what happened to feeds and posts: published, changed, withdrawn, held, released.
+    """Show what happened to feeds and posts: published, changed, withdrawn, announced, held, released, rejected.
 
-    FEED is the key of a feed, POST an id, or a part of a title.
+    FEED is the key of a feed, POST its path, its id, its link, or a part of its title. Of a post also who was told of the feeds
+    that it was published in.
     """
     loaded = loaded_of(ctx, own_config)
     after = now_of(loaded, since) if since is not None else None
-    found = [each for each in chronicle.read(loaded.root / loaded.config.state) if _wanted(each, names, after)][-count:]
+    rows = {row.id: row for row in ledgerfile.recall(ledgerfile.place(loaded)).rows}
+    with happened.events(loaded, since=after) as stream:
+        if names:
+            every = list(stream)
+            ids = {row.id for row in rows.values() if any(name in {row.path, row.id, row.link} for name in names)}
+            ids |= {each.id for each in every if each.id and _named(each, names, rows)}
+            also = {told for entry in ids for told in happened.announcements(every, entry)}
+            chosen = [each for each in every if each.feed in names or each.id in ids or each in also][:count]
+        else:
+            chosen = list(itertools.islice(stream, count))
+    chosen.reverse()
     if as_json:
-        click.echo(output.json_text([dataclasses.asdict(each) for each in found]))
+        click.echo(output.json_text([dataclasses.asdict(each) for each in chosen]))
         return
-    zone = loaded.config.site.timezone
-    for each in found:
-        told = " ".join(part for part in (each.title, f"({each.note})" if each.title and each.note else each.note) if part)
-        when = dates.rfc3339(each.at.replace(microsecond=0), zone)
-        click.echo(f"{when} {_SIGNS[each.what]} {each.feed}: {each.what}{' ' if told else ''}{told}")
-    if not found:
+    for each in chosen:
+        title = rows[each.id].title if each.id in rows else ""
+        click.echo(happened.line(each, loaded.config.site.timezone, title))
+    if not chosen:
         click.echo("Nothing happened that is remembered.")
 
 
-def _wanted(event: Event, names: tuple[str, ...], after: datetime | None) -> bool:
-    if after is not None and event.at < after:
-        return False
-    return not names or any(name in {event.feed, event.id} or (event.title and name in event.title) for name in names)
+def _named(event: Event, names: tuple[str, ...], rows: Mapping[str, Row]) -> bool:
+    titles = (event.title, rows[event.id].title if event.id in rows else "")
+    return any(name == event.id or any(title and name in title for title in titles) for name in names)

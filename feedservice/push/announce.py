@@ -10,11 +10,12 @@ posts only, search engines and webhooks of what happened to each post.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feedservice.config.schema import Config
-from feedservice.deliveries import Announcement, Change, Delivery, News, Outcome, Request, TopicVersion
+from feedservice.deliveries import Announcement, Change, Delivery, News, Outcome, Request, Settled, TopicVersion
 from feedservice.push import hub, hubs, indexnow, live, outbox, rsscloud, webhooks, weblogs
 from feedservice.push.kinds import Before, Kind, Occasion, Place, Terms
 from feedservice.push.outbox import Reading
@@ -35,17 +36,28 @@ KINDS: Mapping[str, Kind] = {
     indexnow.INDEXNOW: Kind(plan=indexnow.plan, request=indexnow.request, read=indexnow.read, places=indexnow.places),
     webhooks.WEBHOOK: Kind(plan=webhooks.plan, request=webhooks.request, read=webhooks.read),
     # These come from requests to subscribe and from publishing itself, not from what changed.
-    hub.VERIFY: Kind(plan=_never, request=lambda delivery, _: hub.verifying(delivery), read=hub.verified, patience=_PENDING),
+    hub.VERIFY: Kind(
+        plan=_never,
+        request=lambda delivery, _: hub.verifying(delivery),
+        read=hub.verified,
+        patience=_PENDING,
+        tells=False,
+    ),
     hub.DENY: Kind(
         plan=_never,
         request=lambda delivery, _: hub.denying(delivery),
         read=lambda _, out, __: hub.denied(out),
         patience=_PENDING,
+        tells=False,
     ),
     rsscloud.VERIFY: Kind(
-        plan=_never, request=lambda delivery, _: rsscloud.verifying(delivery), read=rsscloud.verified, patience=_PENDING
+        plan=_never,
+        request=lambda delivery, _: rsscloud.verifying(delivery),
+        read=rsscloud.verified,
+        patience=_PENDING,
+        tells=False,
     ),
-    live.LIVE: Kind(plan=_never, request=live.request, read=live.read),
+    live.LIVE: Kind(plan=_never, request=live.request, read=live.read, tells=False),
 }
 
 
@@ -89,6 +101,12 @@ def request(delivery: Delivery, terms: Terms) -> Request:
 def held_back(delivery: Delivery, seconds: float, now: datetime) -> Delivery:
     """Return a delivery whose host is down: due again after so many seconds, or failed."""
     return outbox.held_back(delivery, seconds, now, patience=KINDS[delivery.kind].patience)
+
+
+def told(settled: Settled) -> Settled:
+    """Return what an attempt came to, marked when somebody was to be told of something: the history has a line of its end."""
+    kind = KINDS.get(settled.delivery.kind)
+    return dataclasses.replace(settled, told=kind is not None and kind.tells)
 
 
 def read(delivery: Delivery, outcome: Outcome, now: datetime) -> Reading:

@@ -88,6 +88,8 @@ class Kind:
     read: Callable[[Delivery, Outcome, datetime], Reading]
     places: Callable[[Occasion], Sequence[Place]] = lambda _: ()
     """What ``Occasion.standings`` must say before ``plan`` is called."""
+    tells: bool = True
+    """Somebody is told of a feed or a post: its end is remembered as an event."""
     patience: float = SPAN
     """Seconds after which a delivery is given up that cannot be tried, because its host is down."""
 

@@ -363,7 +363,7 @@ class Deliverer:
         except Exception:  # as above: what an answer holds is the other side's choice
             logger.exception("an answer could not be read")
             reading = outbox.Reading(verdict=outbox.Verdict.LATER, detail="internal error: the answer could not be read")
-        self._deliveries.append(outbox.settled(item.what, outcome, reading, jitter=jitter, now=now))
+        self._deliveries.append(announce.told(outbox.settled(item.what, outcome, reading, jitter=jitter, now=now)))
 
     def _give_back(self, item: Item, seconds: float) -> None:
         self._count("given_back")
@@ -379,7 +379,7 @@ class Deliverer:
         self._count("given_back")
         now = self._tools.now()
         if isinstance(item.what, Delivery):
-            self._deliveries.append(Settled(delivery=announce.held_back(item.what, seconds, now)))
+            self._deliveries.append(announce.told(Settled(delivery=announce.held_back(item.what, seconds, now))))
         else:
             assert item.version is not None
             self._subscriptions.append(hub.held_back(item.what, seconds, now, since=item.version.published_at))

@@ -22,6 +22,7 @@ from feedservice.feeds.selection import Reason
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Problem
 from feedservice.service import chronicle, guarding
+from feedservice.service.chronicle import Happened
 from feedservice.service.collect import Collected
 from feedservice.service.guarding import Decisions, Held
 from feedservice.service.output import Output
@@ -45,6 +46,8 @@ class Gate:
         """Of the feeds that are held."""
         self.told: list[Difference] = []
         """What readers see of the feeds that go out, where they see anything."""
+        self.rejected: list[tuple[str, str, str]] = []
+        """(feed, id, title) of the entries that the operator took out."""
         self._passed: dict[str, Served] = {}
         self._made: set[str] = set()
 
@@ -56,6 +59,11 @@ class Gate:
         known = self.decisions.held.get(key)
         # A post is doubted in the pass that sees it first; the doubt stays until somebody decides.
         doubtful = {**(known.doubtful if known is not None else {}), **collected.identified.doubtful}
+        refused = self.decisions.rejected.get(key, ())
+        # What was rejected since the feed was held is among its new entries no more.
+        taken_out = [name for name in known.new if name in refused] if known is not None else []
+        rows = collected.identified.rows
+        self.rejected += [(key, name, rows[name].title if name in rows else "") for name in taken_out]
         verdict = judge(made, collected, before, self.now, doubtful=doubtful)
         # Whoever wrote a date of expiry meant it.
         agreed = not made.window and (self.emptied or _expired(before, collected))
@@ -87,16 +95,19 @@ class Gate:
 
         ``keep``: how long it is remembered what happened.
         """
-        for key, each in self._passed.items():
-            if each != self.served.get(key):
-                guarding.remember(self.state, each)
         held = {key: each for key, each in self.decisions.held.items() if key not in self._made} | self.held
         released = {key: each for key, each in self.decisions.released.items() if key not in self._passed}
         decided = dataclasses.replace(self.decisions, held=held, released=released)
         known = {each.key for each in self.decisions.held.values()}
         now_held = [each for each in self.held.values() if each.key not in known]
         let_go = [feed for feed in self.decisions.released if feed in self._passed]
-        chronicle.write(self.state, chronicle.events(self.now, self.told, now_held, let_go), keep=keep)
+        happened = Happened(differences=self.told, held=now_held, released=let_go, rejected=self.rejected)
+        found = chronicle.events(self.now, happened)
+        out = {key: each.at for key, each in self.served.items()}
+        chronicle.write(self.state, chronicle.unsaid(found, chronicle.read(self.state).events, out), keep=keep)
+        for key, each in self._passed.items():
+            if each != self.served.get(key):
+                guarding.remember(self.state, each)
         if decided != self.decisions:
             guarding.decide(self.state, decided)
         return {**self.served, **self._passed}, decided

@@ -33,6 +33,8 @@ LEDGER = "pass.ledger"
 """Fact of the store: ``Ledger.digest`` of the file that the last pass left."""
 DECISIONS = "pass.decisions"
 """Fact of the store: hash of what was decided about feeds that are held."""
+NOTES = "pass.notes"
+"""Fact of the store: ``chronicle.Notes.mark`` of the notes that it took in last."""
 SIBLINGS = "pass.siblings"
 """Fact of the store: hash of the feeds that pages name."""
 

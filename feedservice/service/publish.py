@@ -184,7 +184,7 @@ class Pass:
                     if histories is not None and store is None:
                         history.remember_inputs(state, memory.inputs)
                     self._keep_sources(collected, memory, making, state)
-                    memory.served, decided = gate.remember(timedelta(seconds=seconds(config.guard.history)))
+                    memory.served, decided = gate.remember(self._kept)
                     memory.decisions = keys.decisions(decided)
                 else:
                     output.commit()
@@ -192,7 +192,8 @@ class Pass:
                 message = f"cannot write {error.filename or self.out}: {error.strerror}"
                 raise RefusedError(message, "check permissions and free space; nothing was changed") from error
         clock.mark("write")
-        changed = () if refused else making.remember(remember.Remembering(store=store, announce=self.announce))
+        remembering = remember.Remembering(store=store, state=state, keep=self._kept, announce=self.announce)
+        changed = () if refused else making.remember(remembering)
         clock.mark("remember")
         roster = collected.roster
         return Report(
@@ -213,6 +214,11 @@ class Pass:
             coming=coming(roster.timed(), roster.held),
             guarded=tuple(gate.held.values()),
         )
+
+    @property
+    def _kept(self) -> timedelta:
+        """Return how long it is remembered what happened."""
+        return timedelta(seconds=seconds(self.loaded.config.guard.history))
 
     def _keep_sources(self, collected: Collected, memory: Memory, making: Making, state: Path) -> None:
         """Keep the sources of what feeds show: of all of them when every file was looked at, else of what was made."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from feedservice.model import FeedSpec
-from feedservice.service import history, leaving, ledgerfile, records, shelf
-from feedservice.service.memory import AT, DECISIONS, LEDGER, SETTINGS, SIBLINGS, Memory
+from feedservice.service import chronicle, history, leaving, ledgerfile, records, shelf
+from feedservice.service.memory import AT, DECISIONS, LEDGER, NOTES, SETTINGS, SIBLINGS, Memory
 from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
 from feedservice.service.shelf import Shelved
@@ -36,6 +37,10 @@ class Remembering:
     """Where things are remembered, and who announces them."""
 
     store: Store | None
+    state: Path
+    """The state directory: what happened is noted there."""
+    keep: timedelta
+    """How long it is remembered what happened."""
     announce: Announce | None = None
 
 
@@ -68,6 +73,10 @@ def remember(
     posts = [_post_row(path, memory) for path in sorted(memory.touched) if path in memory.known]
     waiting, ledger = leaving.leaving(memory.shelf, made, memory.leaving), memory.names.ledger
     facts = _facts(memory, settings, siblings) | _other_fact(memory, leaving.FACT, leaving.dump(waiting))
+    notes = chronicle.read(remembering.state)
+    # A process that was killed before it could remove them has them in the store.
+    events = () if notes.mark == memory.facts.get(NOTES) else notes.events
+    facts |= {NOTES: notes.mark} if events else {}
     if posts or memory.forgotten or bodies or written or gone or feeds or forgotten or facts or ledger.owed:
         further = remembering.announce(replaced, roster, now) if remembering.announce is not None and replaced else {}
         kept = store.publish(
@@ -77,6 +86,8 @@ def remember(
             documents=Changes(changed=written, removed=gone),
             feeds=Changes(changed=feeds, removed=forgotten),
             ledger=Changes(changed=[ledgerfile.stored(row) for row in ledger.owed.values()]),
+            events=events,
+            events_since=now - remembering.keep if events else None,
             meta={**facts, AT: now.isoformat()},
             **further,
         )
@@ -84,6 +95,8 @@ def remember(
         ledger.saved()
         memory.at, memory.leaving = now, waiting
         rows |= {row.path: row for row in kept}
+    if notes.mark:
+        chronicle.clear(remembering.state)
     memory.documents = rows
     memory.shelf = {key: _agreed(each, rows) for key, each in made.items()}
     made |= memory.shelf

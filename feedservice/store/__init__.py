@@ -8,6 +8,7 @@
     versions   output path, etag → what was served      so that a reader with an old version gets only what is new
     feeds      key → what its files were made from      so that a feed that nothing happened to costs nothing
     ledger     permanent id → line                      so that an id is given once, even when the ledger's file is lost
+    events     what happened to feeds and posts         so that a person who asks is told
     meta       key → text
 
 A path, an id or any other text an author may have a hand in is kept exactly, whatever code points it has (file names that are no
@@ -27,6 +28,7 @@ from typing import Generic, Protocol, TypeVar
 from feedservice.deliveries import Announcement
 from feedservice.errors import FeedserviceError
 from feedservice.model import Document, EntrySpan, Fingerprint, Problem
+from feedservice.store.history import Event
 
 Row = TypeVar("Row")
 Stream = Generator[Row, None, None]
@@ -212,6 +214,10 @@ class Store(Protocol):
         """Return all facts by key."""
         ...
 
+    def events(self, *, feed: str | None = None, entry: str | None = None, since: datetime | None = None) -> Stream[Event]:
+        """Yield what happened, newest first; of what happened at one instant, what was told last."""
+        ...
+
     def replace_posts(
         self, changed: Sequence[PostRow] = (), removed: Collection[str] = (), bodies: Sequence[BodyRow] = ()
     ) -> None:
@@ -234,6 +240,8 @@ class Store(Protocol):
         documents: Changes[DocumentRow] = ...,
         feeds: Changes[FeedRow] = ...,
         ledger: Changes[LedgerRow] = ...,
+        events: Sequence[Event] = ...,
+        events_since: datetime | None = ...,
         meta: Mapping[str, str | None] | None = ...,
         announcement: Announcement | None = ...,
     ) -> tuple[DocumentRow, ...]:
@@ -241,6 +249,7 @@ class Store(Protocol):
 
         ``posts`` and ``bodies`` are as in ``replace_posts``. A fact of ``meta`` that is None is forgotten. ``announcement`` is
         written as ``Outbox.announce`` does: no document changes without its being told, and none is told of that did not.
+        ``events`` are added to those that are remembered; what happened before ``events_since`` is forgotten.
 
         ``last_modified`` of a document never goes backwards: when the path had a later one, now or in a past version that is
         still remembered, that later one is kept. So look at what is returned before you serve.

@@ -153,9 +153,10 @@ class Outbox(Protocol):
     def settle(self, deliveries: Sequence[Settled] = (), subscriptions: Sequence[Advanced] = ()) -> int:
         """Write what came of attempts, let go of the claims, and return how many items had an old fence and were ignored.
 
-        An ended delivery loses its payload and its secret. ``verified`` is inserted; when it exists, its secret (or the absence
-        of one), method, procedure, ``verified_at`` and ``lease_end`` are replaced and the cursor is kept. ``live`` never goes
-        back.
+        An ended delivery loses its payload and its secret; with ``told`` it is an event (``Store.events``), and so are the
+        confirmations of a version by subscribers, all of them in one. ``verified`` is inserted; when it exists, its secret (or
+        the absence of one), method, procedure, ``verified_at`` and ``lease_end`` are replaced and the cursor is kept. ``live``
+        never goes back.
         """
         ...
 

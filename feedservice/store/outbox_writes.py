@@ -24,7 +24,7 @@ from feedservice.deliveries import (
     SubscriptionKey,
     TopicVersion,
 )
-from feedservice.store import outbox_rows, tables
+from feedservice.store import history_sql, outbox_rows, tables
 from feedservice.store.dialects import Insert
 from feedservice.store.rows import Values
 from feedservice.store.seal import Seal
@@ -132,6 +132,7 @@ def settle_deliveries(connection: sa.Connection, insert: Insert, seal: Seal, set
         ignored += len(batch) - len(good)
         if good:
             _write_settled(connection, insert, seal, good)
+            history_sql.tell_ends(connection, good)
     return ignored
 
 
@@ -202,9 +203,19 @@ def settle_subscriptions(connection: sa.Connection, advanced: Sequence[Advanced]
     for batch in batches(advanced):
         ended = [_held(each.subscription) for each in batch if each.ended]
         going = [_held(each.subscription) | _cursor(each.subscription) for each in batch if not each.ended]
-        written += connection.execute(over, ended).rowcount if ended else 0
-        written += connection.execute(moved, going).rowcount if going else 0
+        count = connection.execute(over, ended).rowcount if ended else 0
+        count += connection.execute(moved, going).rowcount if going else 0
+        history_sql.count_confirmed(connection, batch if count == len(batch) else _still_held(connection, batch))
+        written += count
     return len(advanced) - written
+
+
+def _still_held(connection: sa.Connection, advanced: Sequence[Advanced]) -> list[Advanced]:
+    """Return those whose fence is the present one."""
+    column = _SUBSCRIPTIONS.c
+    keys = [outbox_rows.digest(each.subscription.key) for each in advanced]
+    fences = dict(connection.execute(sa.select(column.key, column.fence).where(column.key.in_(keys))).all())
+    return [each for key, each in zip(keys, advanced, strict=True) if fences.get(key) == each.subscription.fence]
 
 
 def _held(subscription: Subscription) -> Values:

@@ -29,6 +29,7 @@ from feedservice.store import (
     Stream,
     connections,
     dialects,
+    history_sql,
     migrations,
     outbox_writes,
     refuse_other_zones,
@@ -38,6 +39,7 @@ from feedservice.store import (
 )
 from feedservice.store.connections import Writer
 from feedservice.store.dialects import DIFFERENCES
+from feedservice.store.history import Event
 from feedservice.store.outbox_sql import SqlOutbox
 from feedservice.store.seal import Seal
 
@@ -138,6 +140,10 @@ class SqlStore(SqlOutbox):
         """See ``Store.ledger``."""
         return self._stream(sa.select(tables.ledger).order_by(tables.ledger.c.path, tables.ledger.c.id), rows.ledger)
 
+    def events(self, *, feed: str | None = None, entry: str | None = None, since: datetime | None = None) -> Stream[Event]:
+        """See ``Store.events``."""
+        return self._stream(history_sql.select(feed, entry, since), history_sql.event)
+
     def meta(self) -> Mapping[str, str]:
         """See ``Store.meta``."""
         with self._reading() as connection:
@@ -163,6 +169,8 @@ class SqlStore(SqlOutbox):
         documents: Changes[DocumentRow] = _NOTHING,
         feeds: Changes[FeedRow] = _NOTHING,
         ledger: Changes[LedgerRow] = _NOTHING,
+        events: Sequence[Event] = (),
+        events_since: datetime | None = None,
         meta: Mapping[str, str | None] | None = None,
         announcement: Announcement | None = None,
     ) -> tuple[DocumentRow, ...]:
@@ -176,6 +184,7 @@ class SqlStore(SqlOutbox):
             written = writes.write_documents(connection, insert, documents, at)
             writes.write_feeds(connection, insert, feeds)
             writes.write_ledger(connection, insert, ledger)
+            history_sql.write(connection, events, events_since)
             writes.write_meta(connection, insert, meta or {})
             if announcement is not None:
                 outbox_writes.write_announcement(connection, insert, self._seal, announcement)

@@ -119,6 +119,26 @@ ledger = sa.Table(
     sa.Column("line", Exact, nullable=False),
 )
 
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("feed", Exact, nullable=False),
+    sa.Column("entry", Exact, nullable=False, index=True),
+    sa.Column("title", Exact, nullable=False),
+    sa.Column("note", Exact, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("host", Exact, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("of", Instant),
+    # Of the row that counts the subscribers who confirmed a version; else empty.
+    sa.Column("topic", Exact, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Index("ix_events_topic", "topic", "version"),
+)
+
 # The outbox. What a topic, a target or a callback is called is as exact as a path.
 
 topics = sa.Table(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from click.testing import CliRunner, Result
 
 from feedservice import cli
 from feedservice.cli.engine import STORE
-from feedservice.deliveries import Delivery, Lane
+from feedservice.deliveries import Delivery, Lane, Outcome, Settled
+from feedservice.push import announce, outbox
+from feedservice.store.history import Event, What
 from feedservice.store.sql import open_store
 
 Run = Callable[..., Result]
+DAY = timedelta(days=1)
 
 CONFIG = """\
 site: {title: Site, url: https://example.org, timezone: Asia/Tokyo}
@@ -119,10 +123,41 @@ def test_what_was_announced_is_told(run: Run, tmp_path: Path) -> None:
     )
     with contextlib.closing(open_store(tmp_path / ".feedservice" / STORE)) as store:
         store.enqueue([sent])
-    line = "  announced: webhook to hooks.example.net, queued, 2025-06-01T09:00:00+09:00 (Asia/Tokyo; 2025-06-01T00:00:00Z)"
-    assert line in run("explain", "two.md").output
-    assert "announced:" not in run("explain", "one.md").output
-    assert json.loads(run("explain", "two.md", "--json").output)["announced"][0]["state"] == "queued"
+    when = "2025-06-01T09:00:00+09:00 (Asia/Tokyo; 2025-06-01T00:00:00Z)"
+    assert f"  to be announced to hooks.example.net (webhook), {when}" in run("explain", "two.md").output
+    assert "announced" not in run("explain", "one.md").output
+    assert json.loads(run("explain", "two.md", "--json").output)["queued"][0]["host"] == "hooks.example.net"
+    at = datetime(2025, 6, 1, tzinfo=UTC)
+    fine = Outcome(started=at, duration=0.1, status=204)
+    with contextlib.closing(open_store(tmp_path / ".feedservice" / STORE)) as store:
+        (claimed,) = store.claim(at, lanes={Lane.FIRST: 9}, lease=60).deliveries
+        store.settle([announce.told(Settled(delivery=outbox.confirmed(claimed, fine, at)))])
+        # The feed that the post was published in, to a hub and to its subscribers; and later ones, which tell of others.
+        told = Event(at=at, what=What.ANNOUNCED, feed="tea", kind="websub", host="hub.example", note="202", of=at)
+        again = dataclasses.replace(told, at=at + DAY, of=at + DAY)
+        subscribers = dataclasses.replace(told, host="", note="", count=12)
+        elsewhere = dataclasses.replace(told, feed="ai")
+        published = Event(at=at, what=What.PUBLISHED, feed="tea", id="tag:example.org,2025-05-02:two", title="Two")
+        store.publish(at=at, events=[again, published, told, subscribers, elsewhere])
+    lines = [line for line in run("explain", "two.md").output.splitlines() if "announced" in line]
+    assert sorted(lines) == [
+        f"  announced in tea to 12 subscribers (websub), {when}",
+        f"  announced in tea to hub.example (websub, 202), {when}",
+        f"  announced to hooks.example.net (webhook, 204), {when}",
+    ]
+    assert {each["host"] for each in json.loads(run("explain", "two.md", "--json").output)["announced"]} == {
+        "hooks.example.net",
+        "hub.example",
+        "",
+    }
+    shown = [line.partition(" ")[2] for line in run("log", "two.md").output.splitlines()]
+    assert sorted(shown) == [
+        "+ tea: published Two",
+        "@ announced Two to hooks.example.net (webhook, 204)",
+        "@ tea: announced to 12 subscribers (websub)",
+        "@ tea: announced to hub.example (websub, 202)",
+    ]
+    assert len(run("log", "tea").output.splitlines()) == 5
 
 
 def test_a_program_gets_json(run: Run) -> None:

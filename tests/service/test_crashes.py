@@ -18,9 +18,10 @@ import pytest
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
-from feedservice.service import files, ledgerfile
+from feedservice.service import chronicle, files, ledgerfile
 from feedservice.service.engine import Engine
 from feedservice.store import Store
+from feedservice.store.history import What
 from feedservice.store.sql import open_store
 from tests.service.conftest import MakeSite
 from tests.service.test_publish import POSTS, post, tree
@@ -109,6 +110,7 @@ def test_a_pass_can_be_stopped_anywhere(make_site: MakeSite) -> None:
     loaded = make_site(POSTS, extra)
     one_pass(loaded, NOW)
     steps = 0
+    shown: list[str] = []
     while True:
         steps += 1
         before = {path: body for path, body in tree(loaded.root / "public").items() if not path.endswith(".gz")}
@@ -128,9 +130,17 @@ def test_a_pass_can_be_stopped_anywhere(make_site: MakeSite) -> None:
         # What was seen half-way is what the whole pass gives: nobody reads a third version.
         for path, body in left.items():
             assert body in {before.get(path), after[path]}
+        if f">新{steps}<".encode() in after["feeds/all.atom"]:
+            shown.append(f"新{steps}")
         if not stopped:
             break
     assert steps > 15
+    # What readers saw is said once, whenever the pass was stopped.
+    with contextlib.closing(opener(loaded.root / loaded.config.state)) as store:
+        said = [event.title for event in store.events(feed="all") if event.what is What.PUBLISHED and event.title]
+    assert sorted(said) == sorted(shown)
+    assert len(shown) > 15
+    assert chronicle.read(loaded.root / loaded.config.state) == chronicle.Notes()
     with contextlib.closing(engine_of(loaded)) as engine:
         report = engine.build(loaded, now=LATER + timedelta(days=1))
         assert (report.read, report.changed) == (0, ())

@@ -31,6 +31,7 @@ from feedservice.store import (
     migrations,
     tables,
 )
+from feedservice.store.history import Event, What
 from feedservice.store.sql import open_store
 from tests.store.samples import (
     KILLED,
@@ -101,6 +102,7 @@ class StoreContract:
             "versions": [],
             "feeds": [made],
             "ledger": [known],
+            "events": [],
             "meta": {"last": path},
         }
         store.publish(
@@ -294,6 +296,19 @@ class StoreContract:
         store.replace_posts(removed=["a.md"])
         assert list(store.ledger()) == [known]
 
+    def test_what_happened_is_kept_for_a_time(self, store: Store) -> None:
+        first = Event(at=NOW, what=What.PUBLISHED, feed="all", id="tag:a", title="記事\udcff", note="")
+        second = Event(at=NOW, what=What.HELD, feed="tea", note="why")
+        told = Event(at=NOW + MINUTE, what=What.ANNOUNCED, feed="all", id="tag:a", kind="webhook", host="h", count=3, of=NOW)
+        assert list(store.events()) == []
+        store.publish(at=NOW, events=[first, second])
+        store.publish(at=NOW, events=[told])
+        assert list(store.events()) == [told, second, first]
+        assert list(store.events(feed="all")) == [told, first]
+        assert list(store.events(entry="tag:a", since=NOW + MINUTE)) == [told]
+        store.publish(at=NOW, events_since=NOW + MINUTE)
+        assert list(store.events()) == [told]
+
     @pytest.mark.parametrize("instant", [NOW.replace(tzinfo=None), NOW.astimezone(None)], ids=["naive", "other zone"])
     def test_an_instant_that_is_not_in_utc_is_a_bug(self, store: Store, instant: datetime) -> None:
         with pytest.raises(ValueError, match="last_modified must be"):
@@ -441,7 +456,7 @@ class StoreContract:
         store.close()
         assert list(open_stream) == [post("b.md")]
         calls: list[Callable[[], object]] = [
-            store.posts, store.documents, store.versions, store.ledger, store.meta, store.integrity,
+            store.posts, store.documents, store.versions, store.ledger, store.events, store.meta, store.integrity,
             store.replace_posts, lambda: store.bodies([]), lambda: store.publish(at=NOW), lambda: store.prune(NOW),
         ]  # fmt: skip
         for call in calls:

@@ -28,6 +28,7 @@ from feedservice.deliveries import (
 )
 from feedservice.model import EntrySpan
 from feedservice.store import Changes, StoreError, migrations
+from feedservice.store.history import Event, What
 from feedservice.store.sql import SqlStore, open_store
 from tests.store.contract import connected
 from tests.store.samples import NOW, Place, document
@@ -133,6 +134,53 @@ class OutboxContract:
     def store(self, place: Place, keys: Path) -> Iterator[SqlStore]:
         with contextlib.closing(open_store(place, key_file=keys)) as store:
             yield store
+
+    # What is remembered of it.
+
+    def test_the_end_of_a_message_is_an_event(self, store: SqlStore) -> None:
+        publish(store, 1)
+        made = [
+            delivery("msg_1", topic=TOPIC, version=1, post="tag:a"),
+            delivery("msg_2", host="other.example:443"),
+            delivery("msg_3"),
+            delivery("msg_4"),
+        ]
+        store.enqueue(made)
+        told, refused, silent, waits = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        store.settle([
+            dataclasses.replace(ended(told), told=True),
+            dataclasses.replace(ended(refused, State.FAILED, BAD), told=True),
+            ended(silent),
+            dataclasses.replace(later(waits, 30), told=True),
+        ])  # fmt: skip
+        first = Event(
+            at=NOW, what=What.ANNOUNCED, feed="all", id="tag:a", note="204", kind="webhook", host="hook.example:443", of=NOW
+        )
+        other = dataclasses.replace(
+            first, what=What.UNANNOUNCED, feed="", id="", note="timeout: 遅い\ud83d", host="other.example:443"
+        )
+        assert sorted(store.events(), key=lambda each: each.host) == [first, other]
+        # Who settles with an old fence tells nothing.
+        store.settle(
+            [dataclasses.replace(ended(waits), told=True, delivery=dataclasses.replace(waits, fence=0, state=State.FAILED))]
+        )
+        assert len(list(store.events())) == 2
+
+    def test_confirmations_of_a_version_are_one_event(self, store: SqlStore) -> None:
+        publish(store, 1)
+        store.import_subscriptions([subscription(number, delivered=0, tried=0) for number in range(3)])
+        first, second, third = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        store.settle(subscriptions=[got(first, 1), missed(second, 30)])
+        (event,) = store.events()
+        assert event == Event(at=NOW, what=What.ANNOUNCED, feed="all", kind="websub", count=1, of=NOW)
+        after = dataclasses.replace(got(third, 1).subscription, delivered_at=AFTER)
+        stale = dataclasses.replace(got(first, 1).subscription, fence=0)
+        assert store.settle(subscriptions=[Advanced(subscription=after), Advanced(subscription=stale)]) == 1
+        assert list(store.events()) == [dataclasses.replace(event, at=AFTER, count=2)]
+        publish(store, 2)
+        again = store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions
+        store.settle(subscriptions=[got(again[0], 2)])
+        assert [each.count for each in store.events()] == [2, 1]
 
     # What is announced.
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from feedservice.model import EntrySpan, Fingerprint
 from feedservice.store import BodyRow, Changes, DocumentRow, FeedRow, LedgerRow, PastVersion, PostRow, Store
+from feedservice.store.history import Event, What
 
 Place = Path | str
 T = TypeVar("T")
@@ -73,6 +74,7 @@ def everything(store: Store) -> dict[str, object]:
         "versions": list(store.versions()),
         "feeds": list(store.feeds()),
         "ledger": list(store.ledger()),
+        "events": list(store.events()),
         "meta": store.meta(),
     }
 
@@ -87,6 +89,7 @@ def fill(store: Store) -> dict[str, object]:
             documents=Changes(changed=[document(etag=etag)]),
             feeds=Changes(changed=[FeedRow(key="all", inputs=etag, record=b"files")]),
             ledger=Changes(changed=[LedgerRow(path="a.md", id="tag:a", first_seen=NOW, line="{}")]),
+            events=[Event(at=NOW, what=What.PUBLISHED, feed="all")] if etag == "e0" else [],
             meta={"pass": "1"},
         )
     filled = everything(store)
