@@ -81,7 +81,10 @@ class Refused:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Notified:
-    """A publisher says that a topic has changed (``hub.mode=publish``): we know, since we publish it."""
+    """A publisher says that topics have changed (``hub.mode=publish``). Of our own we know, since we publish them."""
+
+    topics: tuple[str, ...]
+    """URLs in plain form, each once: those of ``hub.url``, as publishers write it, and of ``hub.topic``."""
 
 
 def read(form: Mapping[str, tuple[str, ...]]) -> Asked | Notified | Refused:
@@ -95,7 +98,8 @@ def read(form: Mapping[str, tuple[str, ...]]) -> Asked | Notified | Refused:
             single[name] = form[name][0]
     mode = single.get("hub.mode", "")
     if mode == "publish":
-        return Notified()
+        topics = [urls.plain(url) for name in ("hub.url", "hub.topic", "hub.url[]") for url in form.get(name, ()) if url]
+        return Notified(topics=tuple(dict.fromkeys(topics))) if topics else Refused(status=400, text="hub.url is missing")
     if mode not in {"subscribe", "unsubscribe"}:
         return Refused(status=400, text="hub.mode must be subscribe or unsubscribe")
     return _asked(mode, single)

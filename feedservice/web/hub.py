@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
@@ -85,6 +85,10 @@ class Registrar:
         self._queued()
         return True
 
+    def topics(self) -> Collection[str]:
+        """Return the topics that there are."""
+        return self._outbox.topic_versions().keys()
+
     def _register(self, make: Callable[[Outbox, Room, Callable[[], str]], Sequence[Delivery]]) -> None:
         self._outbox.enqueue(make(self._outbox, self.room, self._token))
 
@@ -127,8 +131,7 @@ class Hub:
         if isinstance(found, hub.Refused):
             return told(found.status, found.text)
         if isinstance(found, hub.Notified):
-            # Our own topics are announced by publishing them; there is nothing to be fetched.
-            return Reply(status=HTTPStatus.NO_CONTENT.value)
+            return await self._notified(found)
         moved = self._registrar.room.moved
         if moved is not None and found.mode == "subscribe":
             # Whoever has subscribed here before can still end it here (WebSub §5.1.2).
@@ -143,6 +146,17 @@ class Hub:
         if not await self._registrar.register(make):
             return told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later", ("retry-after", str(_BUSY)))
         return told(HTTPStatus.ACCEPTED, "the callback will be asked to confirm")
+
+    async def _notified(self, found: hub.Notified) -> Reply:
+        """Answer a publisher: our own topics are announced by publishing them, nothing is fetched, and there are no others."""
+        try:
+            known = await asyncio.to_thread(self._registrar.topics)
+        except StoreError:
+            logger.exception("what a publisher says could not be looked up")
+            return told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later", ("retry-after", str(_BUSY)))
+        if any(topic not in known for topic in found.topics):
+            return told(HTTPStatus.NOT_FOUND, "this hub has no such topic: it serves the feeds of its own site only")
+        return Reply(status=HTTPStatus.NO_CONTENT.value)
 
 
 def _read(asked: Asked, body: bytes) -> hub.Asked | hub.Notified | hub.Refused:

@@ -148,8 +148,15 @@ def test_percent_encoding_that_is_not_needed_is_decoded() -> None:
 
 
 def test_a_publisher_who_says_that_a_topic_changed_is_heard() -> None:
-    assert hub.read({"hub.mode": ("publish",), "hub.url": ("a", "b")}) == Notified()
-    assert hub.read({"hub.mode": ("publish",), "hub.topic": ("a", "b")}) == Notified()
+    assert hub.read({"hub.mode": ("publish",), "hub.url": ("a", "b", "a")}) == Notified(topics=("a", "b"))
+    assert hub.read({"hub.mode": ("publish",), "hub.topic": ("%61", "b"), "hub.url": ("a",)}) == Notified(topics=("a", "b"))
+    # As some publishers write several.
+    assert hub.read({"hub.mode": ("publish",), "hub.url[]": ("a", "b")}) == Notified(topics=("a", "b"))
+
+
+@pytest.mark.parametrize("more", [{}, {"hub.url": ("",)}, {"hub.callback": ("https://reader.example/",)}])
+def test_a_publisher_names_what_changed(more: dict[str, tuple[str, ...]]) -> None:
+    assert hub.read({"hub.mode": ("publish",), **more}) == Refused(status=400, text="hub.url is missing")
 
 
 @given(st.dictionaries(st.sampled_from(["hub.mode", "hub.callback", "hub.topic", "hub.secret", "hub.lease_seconds"]), st.text()))

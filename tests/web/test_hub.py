@@ -209,6 +209,14 @@ def test_a_publisher_is_heard_and_nothing_happens(ear: Ear) -> None:
     assert ear.rows == []
 
 
+@pytest.mark.parametrize("name", ["hub.url", "hub.topic"])
+def test_a_publisher_of_something_else_is_told_so(ear: Ear, name: str) -> None:
+    status, _, body = ear.post({"hub.mode": "publish", name: "https://elsewhere.example/feed.xml", "hub.url[]": TOPIC})
+    assert (status, body) == (404, b"this hub has no such topic: it serves the feeds of its own site only\n")
+    assert ear.post({"hub.mode": "publish"})[0] == 400
+    assert ear.rows == []
+
+
 def test_a_callback_host_has_a_budget(ear: Ear) -> None:
     statuses = [
         ear.post(

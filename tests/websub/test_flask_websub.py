@@ -1,51 +1,24 @@
-"""Flask-WebSub, a subscriber that somebody else wrote, with our hub."""
+"""Flask-WebSub, which somebody else wrote, with our hub: as a subscriber, and as a publisher of something else."""
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-flask = pytest.importorskip("flask", reason="Flask is not installed")
+from feedservice.service.subscriber import post_form
+
 websub = pytest.importorskip("flask_websub.subscriber", reason="Flask-WebSub is not installed")
-serving = pytest.importorskip("werkzeug.serving", reason="Werkzeug is not installed")
+
+from tests.websub.flask_apps import Publisher, Reader  # noqa: E402 - needs what was looked for above
 
 pytestmark = [
     pytest.mark.judge,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-class Reader:
-    """A Flask application with the subscriber's blueprint."""
-
-    def __init__(self, folder: Path) -> None:
-        file = str(folder / "subscriptions.sqlite")
-        self.subscriber = websub.Subscriber(websub.SQLite3SubscriberStorage(file), websub.SQLite3TempSubscriberStorage(file))
-        self.app = flask.Flask("reader")
-        self.app.register_blueprint(self.subscriber.build_blueprint(url_prefix="/callbacks"))
-        self.server = serving.make_server("127.0.0.1", 0, self.app, threaded=True)
-        self.app.config["SERVER_NAME"] = f"127.0.0.1:{self.server.server_port}"
-        # It sends no secret to a hub without TLS by itself.
-        self.app.config["AUTO_SET_SECRET"] = False
-        self.got: list[bytes] = []
-        self.modes: list[str] = []
-        self.subscriber.add_listener(lambda _topic, _callback, body: self.got.append(body))
-        self.subscriber.add_success_handler(lambda _topic, _callback, mode: self.modes.append(mode))
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join(20)
-        self.server.server_close()
 
 
 def test_it_discovers_subscribes_gets_what_is_new_and_unsubscribes(house: Any, tmp_path: Path) -> None:
@@ -74,3 +47,17 @@ def test_it_discovers_subscribes_gets_what_is_new_and_unsubscribes(house: Any, t
             reader.subscriber.unsubscribe(callback)
         house.until(lambda: not list(house.store.subscriptions()))
         assert reader.modes == ["subscribe", "unsubscribe"]
+
+
+def test_a_publisher_of_something_else_is_refused_and_its_subscriber_learns_why(house: Any, tmp_path: Path) -> None:
+    with Publisher(house.hub) as publisher, Reader(tmp_path) as reader:
+        reply = post_form(house.hub, [("hub.mode", "publish"), ("hub.url", publisher.topic)])
+        assert (reply.status, reply.body) == (404, b"this hub has no such topic: it serves the feeds of its own site only\n")
+        callback = reader.subscribe(publisher.topic)
+        house.until(lambda: reader.errors)
+        assert reader.errors == ["this hub has no such topic"]
+        assert reader.got == []
+        # It has forgotten what it asked for.
+        with reader.app.app_context(), pytest.raises(KeyError):
+            reader.subscriber.storage[callback]
+    assert list(house.store.subscriptions()) == []

@@ -320,6 +320,30 @@ def test_freshrss(house: House, subscriber: Subscriber) -> None:
     assert house.subscription(callback).lease_end - datetime.now(UTC) > timedelta(hours=23)
 
 
+def test_freshrss_takes_no_unsubscription_that_it_did_not_ask_for_and_ends_with_410(house: House, subscriber: Subscriber) -> None:
+    """It echoes subscriptions only, answers 422 to what is neither that nor a feed, and 410 when nobody reads the feed any more."""
+    read = True
+
+    def script(hit: Hit) -> Said:
+        if not read:
+            return Said(status=410, body=b"Nobody is subscribed to this feed anymore!")
+        if hit.parameter("hub.mode") == "subscribe":
+            return echo(hit)
+        return Said(status=200, body=b"Done: 1\n") if hit.body else Said(status=422, body=b"Missing XML payload!")
+
+    callback = subscriber.callback("/api/pshb.php?k=0123abc", script)
+    pairs = [("hub.verify", "sync"), ("hub.topic", house.topic), ("hub.callback", callback)]
+    post_form(house.hub, [*pairs, ("hub.mode", "subscribe")])
+    house.until(lambda: house.subscription(callback))
+    assert post_form(house.hub, [*pairs, ("hub.mode", "unsubscribe")]).status == 202
+    house.until(lambda: [each for each in house.store.deliveries(kind="verify") if each.state.value == "failed"])
+    house.publish("three")
+    house.until(lambda: house.subscription(callback).delivered == house.version)
+    read = False
+    house.publish("four")
+    house.until(lambda: house.subscription(callback) is None)
+
+
 def test_newsblur_answers_404_without_its_token(house: House, subscriber: Subscriber) -> None:
     def script(hit: Hit) -> Said:
         return echo(hit) if hit.method == "POST" or hit.parameter("hub.verify_token") == "subscribe7f" else Said(status=404)
