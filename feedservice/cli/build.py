@@ -17,7 +17,7 @@ from feedservice.config import Loaded
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
 from feedservice.model import Severity
-from feedservice.service import publish
+from feedservice.service import allocator, publish
 from feedservice.service.collect import Progress, dialect_of
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.report import Report
@@ -58,6 +58,7 @@ def build(
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
+    allocator.keep()
     target = out or loaded.root / loaded.config.output
     # A directory of its own is nobody else's; what is served is written by one at a time.
     with (

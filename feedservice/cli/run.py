@@ -26,7 +26,7 @@ from feedservice.config import Loaded, load
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
 from feedservice.model import Problem
-from feedservice.service import journal
+from feedservice.service import allocator, journal
 from feedservice.service.control import NAME as CONTROL
 from feedservice.service.control import Control, too_long
 from feedservice.service.daemon import Daemon, Errand, Work
@@ -39,6 +39,8 @@ from feedservice.web.admin import OPERATIONS, Admin
 _DAY = 86_400.0
 _FAIR = 0.001
 """Seconds for which a pass may keep the interpreter to itself while a request waits."""
+_MANY = 1_000
+"""Posts that were read from which on a pass leaves so much behind that it is worth tidying up."""
 
 
 logger = logging.getLogger("feedservice")
@@ -69,6 +71,7 @@ def run(
     """
     config = own_config or ctx.obj
     loaded = load(config, os.environ)
+    allocator.give_back()
     server = ForkServer()
     serve = loaded.config.serve
     if path is None and host is None and port is None and serve.socket is not None:
@@ -96,7 +99,10 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
         report = engine.build(at, now=now, paths=wanted.paths, full=wanted.full, emptied=wanted.emptied)
         front.show(at, report)
         voice.shown(at)
-        return engine.sweep(report)
+        swept = engine.sweep(report)
+        if report.read > _MANY:
+            allocator.give_back_now()
+        return swept
 
     def check() -> Iterable[Problem]:
         return engine.store.integrity()

@@ -33,6 +33,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
+from feedservice.service import allocator
+
 _Made_co = TypeVar("_Made_co", covariant=True)
 
 _ORDER = struct.Struct("=cq")
@@ -252,6 +254,7 @@ def _alone(do: Callable[[], None]) -> None:
 def _serve(control: socket.socket) -> None:
     """Follow the orders of the parent until there is none any more; then end all workers."""
     _begin(control.fileno())
+    allocator.keep()
     workers: set[int] = set()
     try:
         while True:
