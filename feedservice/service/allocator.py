@@ -1,9 +1,9 @@
 """What the C library does with memory that was freed: whether it keeps it for the next one who asks, or gives it back.
 
-glibc decides by what it has seen, and for these programs it decides badly both ways. A worker frees megabytes with every batch and
-asks for them again at once, and each of their pages has to be made anew by the system. The service makes a thousand documents once
-and then none for days, and keeps the memory of each of its threads. Other libraries have no such settings; with them nothing is
-done, and nothing is lost but that.
+glibc decides by what it has seen, and for these programs it decides badly both ways. A worker frees megabytes with every batch
+and asks for them again at once, and each of their pages has to be made anew by the system. The service makes a thousand documents
+once and then none for days, and keeps the memory of each of its threads. Other libraries have no such settings; with them nothing
+is done, and nothing is lost but that.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ def _stood_in(
     before = {path: each.parsed.post for path, each in memory.standing.items()}
     parsed = [memory.known[path].parsed for path in suspects]
     state, grace = loaded.root / loaded.config.state, timedelta(seconds=seconds(loaded.config.content.grace))
-    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, read, grace=grace, now=ask.now)
+    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, read, kept=memory.kept, grace=grace, now=ask.now)
     other: dict[str, Post | None] = {}
     for path in before.keys() | memory.standing.keys():
         post = memory.post(path)

@@ -4,17 +4,15 @@ Editors save in two steps, merges leave marks, disks fill up: a post that was ou
 accident than a decision. So its last good version stays for a while (``content.grace``), and then it is withdrawn; either is
 said in every pass. A post that was never out has nothing to stay.
 
-The sources of the entries that feeds show are kept in ``good/`` of the state directory: a post is read from there as from its own
-file.
+The sources of the entries that feeds show are kept in ``good/`` of the state directory, all in one file. One that stands in is
+taken out of it, and is read as the post's own file would be.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +20,13 @@ from feedservice.feeds.ledger import Row
 from feedservice.model import Post, Problem, Severity
 from feedservice.posts import parse as posts_parse
 from feedservice.posts.parse import Parsed
-from feedservice.service import files
+from feedservice.service import files, pack
 from feedservice.service.scan import Found
 
 _FOLDER = "good"
+_PACK = "sources"
+_SLACK = 1 << 20
+"""Bytes of what is no longer kept that are never worth writing the rest anew."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,15 @@ def stand_ins(
     files_of: Mapping[str, Found],
     read: Callable[[Found], Parsed | None],
     *,
+    kept: dict[str, str],
     grace: timedelta,
     now: datetime,
 ) -> dict[str, StandIn]:
     """Return path → what stands in for it, for the files among ``parsed`` that are suspicious and not so for too long.
 
-    ``places`` are the live rows of the ledger by path; ``read`` reads a copy, and returns None when it is no post. The problems
-    of a stand-in are those of the file itself, and that the last good version stays, or does no more.
+    ``places`` are the live rows of the ledger by path; ``read`` reads a copy, and returns None when it is no post; ``kept`` is
+    as in ``keep``. The problems of a stand-in are those of the file itself, and that the last good version stays, or does no
+    more.
     """
     found: dict[str, StandIn] = {}
     for each in parsed:
@@ -71,7 +74,7 @@ def stand_ins(
         until = (row.broken or now) + grace
         place = _place(state, each.path)
         copy = dataclasses.replace(files_of[each.path], root=str(place.parent), name=place.name)
-        good = read(copy) if now < until and place.exists() else None
+        good = read(copy) if now < until and _taken_out(state, each.path, kept) else None
         problems = (*each.problems, *([] if each.post is None else [_emptied(each.path)]))
         if good is None and each.post is not None:
             # There is nothing else, or the author has meant it for so long: a post may be a title and a link.
@@ -80,8 +83,8 @@ def stand_ins(
             problem = _withdrawn(each.path, until, now)
             found[each.path] = StandIn(parsed=dataclasses.replace(each, problems=(*problems, problem)), found=files_of[each.path])
             continue
-        kept = dataclasses.replace(good, problems=(*problems, _kept(each.path, until)))
-        found[each.path] = StandIn(parsed=kept, found=copy, until=until)
+        standing = dataclasses.replace(good, problems=(*problems, _kept(each.path, until)))
+        found[each.path] = StandIn(parsed=standing, found=copy, until=until)
     return found
 
 
@@ -97,46 +100,71 @@ def keep(
     """Keep the sources of these posts; with ``tidy`` no others but the broken ones. Raises ``OSError``.
 
     ``kept`` is path → digest of what is known to be kept, and is brought up to date. A source that changed since it was read
-    is left as it was kept: the next pass reads it anyhow. A copy that a power cut takes is made again: it is not made durable.
-    A copy has the time of its file: one of the same size and time is not read again by the next process.
+    is left as it was kept: the next pass reads it anyhow. What a power cut takes is kept again: it is not made durable.
     """
-    wanted: set[str] = {_place(state, path).name for path in broken} if tidy else set()
-    for post in posts:
-        place = _place(state, post.path)
-        if tidy:
-            wanted.add(place.name)
-        if post.path in broken or kept.get(post.path) == post.digest or _copied(post, files_of[post.path], place):
-            kept[post.path] = post.digest
-    folder = state / _FOLDER
-    for place in list(folder.iterdir()) if tidy and folder.is_dir() else ():
-        if place.name not in wanted:
-            place.unlink(missing_ok=True)
+    wanted = {post.path: post for post in posts}
+    if not wanted and not tidy:
+        return
+    _remind(state, kept)
+    new = [post for path, post in wanted.items() if path not in broken and kept.get(path) != post.digest]
+    gone = [path for path in kept if path not in wanted and path not in broken] if tidy else []
+    if new or gone:
+        pack.add(_pack(state), _sources(new, files_of, kept), gone)
+    for path in gone:
+        del kept[path]
     if tidy:
-        for path in [path for path in kept if _place(state, path).name not in wanted]:
-            del kept[path]
+        _tidy(state, kept, broken, sum(files_of[path].fingerprint.size for path in kept if path in files_of))
+
+
+def _sources(posts: Iterable[Post], files_of: Mapping[str, Found], kept: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the sources that are still what was read."""
+    for post in posts:
+        try:
+            data = Path(files_of[post.path].file).read_bytes()
+        except FileNotFoundError:
+            continue
+        if posts_parse.digest(data) == post.digest:
+            kept[post.path] = post.digest
+            yield post.path, data
+
+
+def _tidy(state: Path, kept: Collection[str], broken: Collection[str], size: int) -> None:
+    """Remove what was taken out and stands in no more; write the rest anew when most of the file is not kept."""
+    standing = {_place(state, path).name for path in broken} | {_PACK}
+    folder = state / _FOLDER
+    for place in list(folder.iterdir()) if folder.is_dir() else ():
+        if place.name not in standing:
+            place.unlink(missing_ok=True)
+    place = _pack(state)
+    if place.exists() and place.stat().st_size > 3 * size + _SLACK:
+        pack.shrink(place, kept)
+
+
+def _taken_out(state: Path, path: str, kept: dict[str, str]) -> bool:
+    """Tell whether the source of a post is kept, and see to it that it lies in its place."""
+    _remind(state, kept)
+    place = _place(state, path)
+    there = pack.digest(place.read_bytes()) if place.exists() else None
+    if path in kept and there != kept[path]:
+        data = pack.read(_pack(state), path)
+        if data is not None:
+            files.commit(files.stage(place, data, durable=False))
+            return True
+    return there is not None
+
+
+def _remind(state: Path, kept: dict[str, str]) -> None:
+    """Ask the file what is kept, when nobody has asked it yet."""
+    if not kept:
+        kept |= {path: record.digest for path, record in pack.records(_pack(state)).items()}
+
+
+def _pack(state: Path) -> Path:
+    return state / _FOLDER / _PACK
 
 
 def _place(state: Path, path: str) -> Path:
     return state / _FOLDER / hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _copied(post: Post, found: Found, place: Path) -> bool:
-    """Tell whether the source of a post is kept, and see to it; not when the file is no longer what was read."""
-    size, time = found.fingerprint.size, found.fingerprint.mtime_ns
-    with contextlib.suppress(FileNotFoundError):
-        there = place.stat()
-        if (there.st_size, there.st_mtime_ns) == (size, time):
-            return True
-    try:
-        data = Path(found.file).read_bytes()
-    except FileNotFoundError:
-        return False
-    if posts_parse.digest(data) != post.digest:
-        return False
-    if not files.same(place, data):
-        files.commit(files.stage(place, data, durable=False))
-    os.utime(place, ns=(time, time))
-    return True
 
 
 def places(rows: Iterable[Row]) -> dict[str, Row]:

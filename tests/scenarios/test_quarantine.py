@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import pytest
 
 from feedservice.config import load
 from feedservice.model import Severity
+from feedservice.service import pack
 from feedservice.service.engine import Engine
 from feedservice.service.report import Report
 from feedservice.store.sql import open_store
@@ -106,27 +108,59 @@ def test_a_post_that_is_deleted_is_gone_at_once(blog: Desk) -> None:
     assert "良い記事" not in blog.reader.titles()
 
 
+def kept(desk: Desk) -> dict[str, bytes | None]:
+    place = desk.root / ".feedservice" / "good" / "sources"
+    return {name: pack.read(place, name) for name in pack.records(place)}
+
+
 def test_only_sources_of_shown_entries_are_kept(desk: Desk) -> None:
     desk.configure(CONFIG + "  window: 3\n")
     desk.archive(8)
     desk.build()
-    kept = list((desk.root / ".feedservice" / "good").iterdir())
-    assert len(kept) == 3
+    before = kept(desk)
+    assert len(before) == 3
     desk.write("new.md", article("新しい", desk.now))
     desk.build()
-    assert len(list((desk.root / ".feedservice" / "good").iterdir())) == 3
+    assert len(kept(desk)) == 3
+    assert kept(desk)["new.md"] == (desk.content / "new.md").read_bytes()
+    assert len(before.keys() - kept(desk).keys()) == 1
 
 
-def test_a_copy_that_a_power_cut_took_is_made_again_and_has_the_time_of_its_file(desk: Desk) -> None:
-    desk.archive(1)
+def test_a_copy_that_a_power_cut_took_is_made_again(desk: Desk) -> None:
+    desk.archive(2)
     desk.build()
-    (copy,) = (desk.root / ".feedservice" / "good").iterdir()
-    (file,) = desk.content.rglob("*.md")
-    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == (file.read_bytes(), file.stat().st_mtime_ns)
-    copy.write_bytes(b"")
-    os.utime(file, ns=(10**18, 10**18))
+    before = kept(desk)
+    assert before == {path.relative_to(desk.content).as_posix(): path.read_bytes() for path in desk.content.rglob("*.md")}
+    place = desk.root / ".feedservice" / "good" / "sources"
+    place.write_bytes(place.read_bytes()[:-20])
+    assert len(kept(desk)) == 1
+    os.utime(next(desk.content.rglob("*.md")), ns=(10**18, 10**18))
+    desk.write("new.md", article("新しい", desk.now))
     desk.build()
-    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == (file.read_bytes(), 10**18)
+    assert kept(desk) == before | {"new.md": (desk.content / "new.md").read_bytes()}
+
+
+def test_what_was_kept_one_file_each_still_stands_in(blog: Desk) -> None:
+    blog.build()
+    folder = blog.root / ".feedservice" / "good"
+    source = (blog.content / "good.md").read_bytes()
+    (folder / "sources").unlink()
+    (folder / hashlib.blake2b(b"good.md", digest_size=16).hexdigest()).write_bytes(source)
+    blog.write("good.md", GOOD[:20])
+    assert "post.kept" in rules(blog.build())
+    assert "良い記事" in blog.reader.titles()
+
+
+def test_what_many_edits_leave_behind_is_cleared_away(desk: Desk) -> None:
+    desk.archive(2)
+    desk.build()
+    place = desk.root / ".feedservice" / "good" / "sources"
+    for number in range(6):
+        desk.write("new.md", article("新しい", desk.now) + f"{number} 語 " * 60_000)
+        desk.build()
+    assert place.stat().st_size < 4 * (desk.content / "new.md").stat().st_size + (1 << 20)
+    assert kept(desk)["new.md"] == (desk.content / "new.md").read_bytes()
+    assert len(kept(desk)) == 3
 
 
 def test_what_stands_in_does_so_after_a_restart(blog: Desk) -> None:
