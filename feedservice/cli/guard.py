@@ -43,10 +43,10 @@ def release(ctx: click.Context, feeds: tuple[str, ...], own_config: Path | None)
 @click.option("--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml].")
 @click.pass_context
 def reject(ctx: click.Context, feeds: tuple[str, ...], own_config: Path | None) -> None:
-    """Leave the entries out for good that held feeds would show as new. Without FEED: of all of them.
+    """Leave the new entries out for good that feeds are held for. Without FEED: of all of them.
 
-    The rest of a feed goes out then. Entries that would vanish, change their id or their order cannot be left out: such a
-    feed stays held until the posts are mended.
+    The rest of a feed goes out then, and with it whatever else is new. Entries that would vanish, change their id or their
+    order cannot be left out: such a feed stays held until the posts are mended.
     """
     loaded = load(own_config or ctx.obj, os.environ)
     state = loaded.root / loaded.config.state

@@ -32,6 +32,8 @@ class Reason:
     """``guard.…``, as in ``docs/problems.md``."""
     text: str
     """What readers would see, in words."""
+    about: tuple[str, ...] = ()
+    """Ids of the entries that would be new and that it is about."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,12 @@ class Verdict:
     def held(self) -> bool:
         """Tell whether the feed stays as it is."""
         return bool(self.reasons)
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Return the ids of the entries that would be new and that it is held for: others that are new are as they should be."""
+        meant = {name for reason in self.reasons for name in reason.about}
+        return tuple(each.id for each in self.difference.new if each.id in meant)
 
     @property
     def key(self) -> str:
@@ -113,7 +121,7 @@ def _flood(told: Difference, settings: Guard) -> list[Reason]:
     if len(told.new) <= settings.new:
         return []
     text = f"{len(told.new)} entries would be new at once, {settings.new} are allowed: {titles(told.new)}"
-    return [Reason(rule="guard.flood", text=text)]
+    return [Reason(rule="guard.flood", text=text, about=_ids(told.new))]
 
 
 def _old(told: Difference, known: Known, settings: Guard, now: datetime) -> list[Reason]:
@@ -123,14 +131,18 @@ def _old(told: Difference, known: Known, settings: Guard, now: datetime) -> list
         Reason(
             rule="guard.doubtful",
             text=f"{each.title!r} would be new, and resembles {known.doubtful[each.id]}, which is gone",
+            about=(each.id,),
         )
         for each in doubtful[:_NAMED]
     ]
+    if more := doubtful[_NAMED:]:
+        text = f"{len(more)} more would be new, and resemble posts that are gone"
+        found.append(Reason(rule="guard.doubtful", text=text, about=_ids(more)))
     late = settings.late == "allow"
     old = [each for each in told.new if each.published < oldest and not (late and each.id in known.fresh)]
     if old:
         text = f"{_counted(old, 'entry', 'entries')} older than {settings.age} would be new: {titles(old, dated=True)}"
-        found.append(Reason(rule="guard.old", text=text))
+        found.append(Reason(rule="guard.old", text=text, about=_ids(old)))
     return found
 
 
@@ -165,6 +177,10 @@ def titles(entries: Sequence[Shown], *, dated: bool = False) -> str:
     shown = [f"{each.title!r} ({each.published:%Y-%m-%d})" if dated else repr(each.title) for each in entries[:_NAMED]]
     more = len(entries) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _ids(entries: Sequence[Shown]) -> tuple[str, ...]:
+    return tuple(each.id for each in entries)
 
 
 def _counted(entries: Sequence[Shown], one: str, many: str) -> str:

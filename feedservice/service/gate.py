@@ -70,7 +70,7 @@ class Gate:
         if verdict.held and not agreed and self.decisions.released.get(key) != verdict.key:
             since = known.since if known is not None and known.key == verdict.key else self.now
             reasons = tuple(reason.text for reason in verdict.reasons)
-            new = tuple(each.id for each in verdict.difference.new)
+            new = verdict.about
             doubts = {name: doubtful[name] for name in new if name in doubtful}
             self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)

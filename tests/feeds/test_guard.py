@@ -106,3 +106,18 @@ def test_a_decision_is_about_one_difference() -> None:
     assert first.key == verdict(told(new=some(6))).key
     assert first.key != verdict(told(new=some(7))).key
     assert first.key != verdict(told(new=some(6), gone=some(1))).key
+
+
+def test_it_is_known_which_new_entries_a_feed_is_held_for() -> None:
+    def held_for(difference: Difference, doubtful: dict[str, str] | None = None) -> tuple[str, ...]:
+        return judge(difference, Known(fresh=(), doubtful=doubtful or {}), Guard(), NOW).about
+
+    fresh, old = shown(1), shown(2, age=99 * DAY)
+    assert held_for(told(new=(fresh, old))) == ("tag:2",)
+    assert held_for(told(new=(fresh, old)), {"tag:1": "gone.md"}) == ("tag:1", "tag:2")
+    assert held_for(told(new=(fresh,), gone=some(6))) == ()
+    assert held_for(told(new=some(6))) == tuple(f"tag:{number}" for number in range(6))
+    five = some(5)
+    verdict = judge(told(new=five), Known(fresh=(), doubtful={each.id: "gone.md" for each in five}), Guard(), NOW)
+    assert verdict.about == tuple(each.id for each in five)
+    assert [reason.text for reason in verdict.reasons][3:] == ["2 more would be new, and resemble posts that are gone"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import timedelta
 
@@ -19,17 +18,6 @@ def blog(desk: Desk) -> Desk:
     desk.build()
     assert len(desk.reader.news()) == 30
     return desk
-
-
-def test_files_that_are_only_touched(desk: Desk) -> None:
-    desk.archive(3000)
-    desk.build()
-    desk.reader.news()
-    for file in desk.content.iterdir():
-        os.utime(file, (1_750_000_000, 1_750_000_000))
-    report = desk.build()
-    assert not any(each.changed for each in report.published)
-    assert desk.reader.news() == []
 
 
 def test_dates_that_a_script_rewrote(blog: Desk) -> None:
