@@ -19,5 +19,10 @@ def updated(newest: datetime, *, before: datetime | None, taken_back: bool, now:
 
 
 def last_modified(said: datetime, *, before: datetime, now: datetime) -> datetime:
-    """Return Last-Modified (RFC 9110 §8.8.2) of bytes that are others than before; ``said`` is what they say themselves."""
-    return said if said > before else max(now.replace(microsecond=0), before)
+    """Return Last-Modified (RFC 9110 §8.8.2) of bytes that are others than before; ``said`` is what they say themselves.
+
+    It is when they became what they are, not the date of a post: who asks for what changed since the last visit was here after
+    the date that a post was given. And it is another second than before: libcurl, and with it newsboat, throws the body of a
+    200 away that has the date of the last one.
+    """
+    return max(said, now.replace(microsecond=0), before.replace(microsecond=0) + _SECOND)

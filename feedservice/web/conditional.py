@@ -296,13 +296,22 @@ def _whole(lines: Fields, resource: Resource, chosen: Variant, now: datetime) ->
             ("content-length", str(chosen.length)),
             *encoding,
             ("etag", chosen.etag),
-            ("last-modified", http_date(min(resource.last_modified, now))),
+            *_dated(resource, now),
             ("cache-control", _cache_control(resource, now)),
             ("vary", _vary(resource)),
             *_common(resource.links),
         ),
         coding=chosen.coding,
     )
+
+
+def _dated(resource: Resource, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Return Last-Modified; nothing as long as that lies ahead, which it may not be sent as (RFC 9110 §8.8.2.1).
+
+    It does for a moment when a version takes the place of another within a second. Sent as of now, both would have one date, and
+    whoever goes by dates would take the second for the first.
+    """
+    return (("last-modified", http_date(resource.last_modified)),) if resource.last_modified <= now else ()
 
 
 def _delta(lines: Fields, resource: Resource, plan: delta.DeltaPlan, now: datetime) -> Answer:
@@ -314,7 +323,7 @@ def _delta(lines: Fields, resource: Resource, plan: delta.DeltaPlan, now: dateti
             ("content-type", _content_type(lines, resource)),
             ("content-length", str(plan.length)),
             ("etag", resource.variants[IDENTITY].etag),
-            ("last-modified", http_date(min(resource.last_modified, now))),
+            *_dated(resource, now),
             ("cache-control", f"no-store, im, max-age={_freshness(resource, now)}"),
             ("vary", f"{_vary(resource)}, If-None-Match, If-Modified-Since"),
             ("im", _FEED),

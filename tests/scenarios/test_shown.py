@@ -202,6 +202,7 @@ def test_categories_are_renamed(site: Site, program: Program) -> None:
     half = len(readers) // 2
     assert [reader.poll() for reader in readers] == [9] * half + [8] * half
     site.config.write_text(config + "feeds:\n  categories:\n    letterpress: {aka: [press]}\n", "utf-8")
+    wait_for(lambda: "the configuration changed" in site.log())
     for file in sorted(site.content.glob("?.md")):
         file.write_text(file.read_text("utf-8").replace("[press]", "[letterpress]"), "utf-8")
     wait_for(lambda: len(site.titles("letterpress")) == 8)
@@ -210,3 +211,19 @@ def test_categories_are_renamed(site: Site, program: Program) -> None:
     site.write("new.md", post("New", str(day), categories="[letterpress]"))
     wait_for(lambda: "New" in site.titles("letterpress"))
     assert [reader.news() for reader in readers] == [["New"]] * len(readers)
+
+
+@pytest.mark.judge
+def test_two_changes_in_one_second_are_two(site: Site) -> None:
+    """Newsboat throws an answer away that has the date of the one before: libcurl does, whatever the status and the tag say."""
+    if shutil.which("newsboat") is None:
+        pytest.skip("newsboat is not installed")
+    site.start()
+    folder = site.root / "newsboat"
+    folder.mkdir()
+    reader = Newsboat(f"{site.url}/feeds/all.atom", folder)
+    assert reader.news() == ["First"]
+    for number in range(8):
+        site.write(f"{number}.md", post(f"Post {number}", "2025-03-01"))
+        wait_for(lambda number=number: f"Post {number}" in site.titles())
+        assert reader.news() == [f"Post {number}"]
