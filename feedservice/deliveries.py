@@ -107,6 +107,24 @@ class News:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What the operator should know about a feed: that the guard holds it, or does so no more."""
+
+    held: bool
+    feed: str
+    """Key of the feed."""
+    url: str
+    """Of its first document."""
+    at: datetime
+    reasons: str = ""
+    """What readers would see, in words; or how it came free."""
+
+    def __post_init__(self) -> None:
+        """Refuse naive instants: they are bugs, not input."""
+        _instants(at=self.at)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TopicVersion:
     """A document as subscribers are sent it; the body is stored once, however many there are."""
 

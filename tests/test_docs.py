@@ -174,7 +174,7 @@ def test_every_importer_has_a_guide() -> None:
 
 # Problems --------------------------------------------------------------------------------------------------------------
 
-EVENTS = frozenset({"post.published", "post.updated", "post.removed"})
+EVENTS = frozenset({"post.published", "post.updated", "post.removed", "feed.held", "feed.released"})
 """What webhooks are told of: named like rules, and no problems."""
 FILE_ENDINGS = frozenset({"css", "html", "js", "json", "md", "rss", "sock", "sqlite", "toml", "xml", "yaml", "yml"})
 NO_PROBLEMS = frozenset({"Refusal"})

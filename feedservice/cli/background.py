@@ -193,7 +193,7 @@ def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
     """Show what the running service does.
 
     Since when, the last pass, the next event, problems with path:line, the feeds, and what is being served. Exit code 4 when no
-    service runs; 1 when it is not ready or something is an error.
+    service runs; 1 when it is not ready, a feed is held, or something is an error.
     """
     loaded = _as_it_was(own_config or ctx.obj)
     told = control.ask(_state(loaded), {"do": "status"})
@@ -203,7 +203,7 @@ def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
         for line in screen(told, zone=loaded.config.site.timezone):
             click.echo(line)
     wrong = any(problem["severity"] == "error" for problem in (*told["problems"], *told["configuration_problems"]))
-    if wrong or not told["ready"]:
+    if wrong or told["held"] or not told["ready"]:
         ctx.exit(1)
 
 

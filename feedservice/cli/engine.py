@@ -12,6 +12,7 @@ from feedservice.service.engine import Engine
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.remember import Replaced
 from feedservice.service.roster import Roster
+from feedservice.store.history import Event
 from feedservice.store.sql import SqlStore, open_store
 
 STORE = "store.sqlite"
@@ -26,9 +27,9 @@ def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
     root, config = loaded.root, loaded.config
     out = root / config.output
 
-    def announce(replaced: Sequence[Replaced], roster: Roster, now: datetime) -> Mapping[str, Any]:
+    def announce(replaced: Sequence[Replaced], events: Sequence[Event], roster: Roster, now: datetime) -> Mapping[str, Any]:
         revisions = [Revision(before=each.before, after=each.after) for each in replaced]
-        planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now)
+        planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now, events)
         return {} if planned is None else {"announcement": planned}
 
     engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce, server=server)

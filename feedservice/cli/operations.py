@@ -74,6 +74,11 @@ class Operations:
         refusal = await asyncio.to_thread(_unwritable, state)
         return reasons + [each for each in (refusal, late) if each is not None]
 
+    def held(self) -> list[str]:
+        """Return the keys of the feeds that the guard holds."""
+        report = self.daemon.report
+        return [] if report is None else [each.feed for each in report.guarded]
+
     async def status(self) -> dict[str, Any]:
         """Return everything that a person asks first, as JSON values."""
         daemon, report = self.daemon, self.daemon.report
@@ -98,7 +103,7 @@ class Operations:
             "next_change": _next(report),
             "next_look": daemon.timetable.when("rescan"),
             "posts": None if report is None else _posts(report),
-            "held": [] if report is None else [each.feed for each in report.guarded],
+            "held": self.held(),
             "configuration_problems": [output.problem_json(problem) for problem in daemon.refused],
             "problems": [] if report is None else [output.problem_json(problem) for problem in report.problems[:_PROBLEMS]],
             "problem_count": 0 if report is None else len(report.problems),

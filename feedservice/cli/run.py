@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def run(
 
     A post that is saved is published at once, one with a future date at its second. Posts with an error are named in the log
     and left out. SIGHUP reads the configuration anew, SIGUSR1 builds. Ends with SIGTERM or Ctrl+C, after the pass and the
-    answers that were begun; at the second one at once.
+    answers that were begun; at the second one at once. Exit code 1 when the guard held a feed at the end.
     """
     config = own_config or ctx.obj
     loaded = load(config, os.environ)
@@ -82,11 +82,13 @@ def run(
         raise RefusedError(f"cannot write {log_file}: {error.strerror}", "check its directory, or choose another") from error
     place = Place(host=host or serve.host, port=serve.port if port is None else port, path=path, plain=plain)
     with server, only_one(loaded), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(loaded, config, place, server))
+        held = runner.run(_serve(loaded, config, place, server))
+    if held:
+        ctx.exit(1)
 
 
-async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer) -> None:
-    """Bring together what the daemon needs, and run it."""
+async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer) -> Sequence[str]:
+    """Bring together what the daemon needs, run it, and return the feeds that are held at the end."""
     state = loaded.root / loaded.config.state
     control = state / CONTROL
     too_long(control)
@@ -143,6 +145,10 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
     finally:
         await admin.close()
         await asyncio.to_thread(engine.close)
+    held = operations.held()
+    if held:
+        logger.warning("held at the end: %s (feedservice release, or reject)", ", ".join(held))
+    return held
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from feedservice.config import constraints
 from feedservice.config.constraints import Fault, quoted
 from feedservice.config.sections import Duration, Section, Texts, WebUrl, WebUrls, Words, must, one_or_many
 
-Event = Literal["post.published", "post.updated", "post.removed"]
+Event = Literal["post.published", "post.updated", "post.removed", "feed.held", "feed.released"]
 PLACEHOLDERS = ("title", "url", "summary", "site")
 
 
@@ -83,7 +83,7 @@ class IndexNow(Section):
 
 
 class Webhook(Section):
-    """An address that is sent a message for each post."""
+    """An address that is sent a message for each post, or when a feed is held."""
 
     url: WebUrl
     """Where messages are posted to."""
@@ -92,14 +92,14 @@ class Webhook(Section):
     events: Annotated[list[Event], BeforeValidator(one_or_many), Words("a list of events, or one")] = Field(
         default=["post.published"], min_length=1
     )
-    """What is told."""
+    """What is told. `feed.held` and `feed.released` are for the operator: the guard holds a feed, or does so no more."""
     secret_file: str | None = None
     """File with the keys that messages are signed with (`whsec_…` or `whsk_…`, one in a line; two while they are changed),
     relative to the config file. For mastodon and ntfy: the access token."""
     text: Annotated[str, must(_message)] = "{title}\n{url}"
     """Message of all formats but `standard`, with `{title}`, `{url}`, `{summary}` and `{site}`."""
     feeds: Texts = Field(default_factory=list)
-    """Keys of feeds: only posts that one of them has. Empty for all."""
+    """Keys of feeds: only these, and posts that one of them has. Empty for all."""
 
 
 Endpoints = Annotated[
@@ -147,7 +147,7 @@ class Announce(Section):
     indexnow: IndexNow = Field(default_factory=IndexNow)
     """Search engines."""
     webhooks: list[Webhook] = Field(default_factory=list)
-    """Addresses that are sent a message for each post."""
+    """Addresses that are sent a message for each post, or when a feed is held."""
     callbacks: Callbacks = Field(default_factory=Callbacks)
     """Addresses that subscribers may have their callbacks on."""
     targets: Targets = Field(default_factory=Targets)

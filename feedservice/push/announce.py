@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feedservice.config.schema import Config
-from feedservice.deliveries import Announcement, Change, Delivery, News, Outcome, Request, Settled, TopicVersion
+from feedservice.deliveries import Announcement, Change, Delivery, News, Notice, Outcome, Request, Settled, TopicVersion
 from feedservice.push import hub, hubs, indexnow, live, outbox, rsscloud, webhooks, weblogs
 from feedservice.push.kinds import Before, Kind, Occasion, Place, Terms
 from feedservice.push.outbox import Reading
@@ -62,11 +62,17 @@ KINDS: Mapping[str, Kind] = {
 
 
 def occasion(
-    changes: Sequence[Change], news: News, config: Config, *, now: datetime, standings: Mapping[Place, Before] | None = None
+    changes: Sequence[Change],
+    news: News,
+    config: Config,
+    *,
+    now: datetime,
+    standings: Mapping[Place, Before] | None = None,
+    notices: Sequence[Notice] = (),
 ) -> Occasion:
     """Return what is to be announced: changes of feeds whose settings do not forbid it, without first versions."""
     told = tuple(each for each in changes if each.announce and not each.first)
-    return Occasion(changes=told, news=news, config=config, standings=standings or {}, now=now)
+    return Occasion(changes=told, news=news, notices=tuple(notices), config=config, standings=standings or {}, now=now)
 
 
 def places(of: Occasion) -> tuple[Place, ...]:

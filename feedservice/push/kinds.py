@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 from feedservice.config.schema import Config
-from feedservice.deliveries import Change, Delivery, EntryFacts, Lane, News, Outcome, Request
+from feedservice.deliveries import Change, Delivery, EntryFacts, Lane, News, Notice, Outcome, Request
 from feedservice.push import urls
 from feedservice.push.outbox import SPAN, Reading
 from feedservice.push.signing import Key
@@ -40,6 +40,7 @@ class Occasion:
     changes: tuple[Change, ...]
     """Of feeds that are announced; no first versions."""
     news: News
+    notices: tuple[Notice, ...] = ()
     config: Config
     standings: Mapping[Place, Before] = dataclasses.field(default_factory=dict)
     now: datetime

@@ -1,4 +1,7 @@
-"""Webhooks: one message for each entry and event, in the form that the receiver takes. They never stand for one another."""
+"""Webhooks: one message for each entry and event, in the form that the receiver takes. They never stand for one another.
+
+Of feeds that the guard holds the operator hears in the same forms.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from feedservice.config.announce import Webhook
-from feedservice.deliveries import Delivery, EntryFacts, Outcome, Request, Trust
+from feedservice.deliveries import Delivery, EntryFacts, Notice, Outcome, Request, Trust
 from feedservice.push import outbox, signing
 from feedservice.push.kinds import Occasion, Terms, queued
 from feedservice.push.outbox import Reading
 
 WEBHOOK = "webhook"
 PUBLISHED, UPDATED, REMOVED = "post.published", "post.updated", "post.removed"
+HELD, RELEASED = "feed.held", "feed.released"
 
 _JSON = ("Content-Type", "application/json; charset=utf-8")
 _SUMMARY = 2000
@@ -29,10 +33,16 @@ _PLACEHOLDER = re.compile(r"\{(title|url|summary|site)\}")
 
 
 def plan(occasion: Occasion) -> Sequence[Delivery]:
-    """Make a message for every entry that a webhook wants to hear of."""
+    """Make a message for every entry, and every feed that is held or free again, that a webhook wants to hear of."""
     news = occasion.news
     happened = ((PUBLISHED, news.published), (UPDATED, news.updated), (REMOVED, news.removed))
-    return [
+    notices = [
+        _notice(hook, event, each, occasion)
+        for hook in occasion.config.announce.webhooks
+        for each in occasion.notices
+        if (event := HELD if each.held else RELEASED) in hook.events and (not hook.feeds or each.feed in hook.feeds)
+    ]
+    return notices + [
         _message(hook, event, entry, occasion)
         for hook in occasion.config.announce.webhooks
         for event, entries in happened
@@ -46,6 +56,28 @@ def _message(hook: Webhook, event: str, entry: EntryFacts, occasion: Occasion) -
     body = PAYLOADS[hook.format](hook, event, entry, occasion)
     payload = json.dumps({"format": hook.format, "body": body}, ensure_ascii=False).encode()
     return queued(WEBHOOK, hook.url, payload, about=occasion.change_of(entry.id), post=entry.id, subject="", now=occasion.now)
+
+
+def _notice(hook: Webhook, event: str, notice: Notice, occasion: Occasion) -> Delivery:
+    state = "is held" if notice.held else "is held no more"
+    title = f"The feed {notice.feed!r} {state}" + (f": {notice.reasons}" if notice.reasons else "")
+    hint = f"feedservice release {notice.feed}, or feedservice reject {notice.feed}" if notice.held else ""
+    if hook.format == "standard":
+        site = occasion.config.site
+        data = {
+            "feed": notice.feed,
+            "url": notice.url,
+            "since" if notice.held else "at": _instant(notice.at),
+            "reasons": notice.reasons,
+            "hint": hint,
+            "site": {"title": site.title, "url": site.url},
+        }
+        body: Mapping[str, object] = {"type": event, "timestamp": _instant(occasion.now), "data": data}
+    else:
+        said = EntryFacts(id="", digest="", url=notice.url, title=title, summary=hint, published=notice.at, updated=notice.at)
+        body = PAYLOADS[hook.format](hook, event, said, occasion)
+    payload = json.dumps({"format": hook.format, "body": body}, ensure_ascii=False).encode()
+    return queued(WEBHOOK, hook.url, payload, about=None, now=occasion.now)
 
 
 Payload = Callable[[Webhook, str, EntryFacts, Occasion], Mapping[str, object]]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.config.sections import seconds
-from feedservice.deliveries import Announcement, Change, EntryFacts, News, TopicVersion
+from feedservice.deliveries import Announcement, Change, EntryFacts, News, Notice, TopicVersion
 from feedservice.feeds import changes, quoting
 from feedservice.feeds.identity import Named
 from feedservice.feeds.links import hub_urls, subscription_link
@@ -25,7 +25,11 @@ from feedservice.model import FeedSpec
 from feedservice.push import announce, webhooks
 from feedservice.push.kinds import Before, Occasion
 from feedservice.store import DocumentRow
+from feedservice.store.history import Event, What
 from feedservice.store.outbox import Outbox
+
+_NEWS = timedelta(days=1)
+"""How old an event is at most that the operator is told of: a pass that was killed is made again, perhaps later."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,17 @@ def is_on(config: Config) -> bool:
     )
 
 
+def notices(events: Iterable[Event], specs: Iterable[FeedSpec], now: datetime) -> tuple[Notice, ...]:
+    """Return what the operator is told of feeds: of each the last thing, unless it is old news."""
+    urls = {spec.key: next(iter(spec.urls.values())) for spec in specs}
+    last = {each.feed: each for each in events if each.what in {What.HELD, What.RELEASED} and now - each.at < _NEWS}
+    return tuple(
+        Notice(held=each.what is What.HELD, feed=each.feed, url=urls[each.feed], at=each.at, reasons=each.note)
+        for each in last.values()
+        if each.feed in urls
+    )
+
+
 class Announcer:
     """Plans what is announced of each pass. Reads the outbox and the files that the pass wrote; writes nothing."""
 
@@ -59,15 +74,23 @@ class Announcer:
         self._root = root
 
     def plan(
-        self, revisions: Sequence[Revision], specs: Iterable[FeedSpec], out: Iterable[Named], config: Config, now: datetime
+        self,
+        revisions: Sequence[Revision],
+        specs: Iterable[FeedSpec],
+        out: Iterable[Named],
+        config: Config,
+        now: datetime,
+        events: Sequence[Event] = (),
     ) -> Announcement | None:
-        """Return what is to be announced of a pass; ``out`` are the posts that are out. None: nothing.
+        """Return what is to be announced of a pass; ``out`` are the posts that are out, ``events`` what happened. None: nothing.
 
         Called after the files were written. Raises ``OSError`` when one of them is gone already, ``StoreError``.
         """
         if not is_on(config):
             return None
-        occasion, versions, retired = self._seen(revisions, specs, out, config, now)
+        feeds = tuple(specs)
+        occasion, versions, retired = self._seen(revisions, feeds, out, config, now)
+        occasion = dataclasses.replace(occasion, notices=notices(events, feeds, now))
         return announce.announcement(occasion, versions, retired=retired)
 
     def again(self, rows: Sequence[DocumentRow], config: Config, now: datetime) -> Announcement:

@@ -51,18 +51,18 @@ class Happened:
     """Of the feeds that went out."""
     held: Sequence[Held] = ()
     """Those that are held since this pass."""
-    released: Sequence[str] = ()
-    """Keys of feeds."""
+    released: Sequence[tuple[str, str]] = ()
+    """(feed, how) of those that were held and went out."""
     rejected: Sequence[tuple[str, str, str]] = ()
     """(feed, id, title) of the entries that the operator took out."""
 
 
 def events(at: datetime, happened: Happened) -> Iterator[Event]:
     """Yield what happened in a pass."""
-    for feed in happened.released:
-        yield Event(at=at, what=What.RELEASED, feed=feed)
     for feed, entry, title in happened.rejected:
         yield Event(at=at, what=What.REJECTED, feed=feed, id=entry, title=title)
+    for feed, how in happened.released:
+        yield Event(at=at, what=What.RELEASED, feed=feed, note=how)
     for told in happened.differences:
         kinds: Sequence[tuple[What, Sequence[Shown], str]] = (
             (What.PUBLISHED, told.new, ""),

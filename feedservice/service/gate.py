@@ -90,6 +90,12 @@ class Gate:
         waiting = {each.id for one in told for each in one.new} | {pair[1].id for one in told for pair in one.updated}
         return frozenset(waiting.difference(each.id for served in self._passed.values() for each in served.entries))
 
+    def _how(self, feed: str) -> str:
+        """Tell how a feed that was held came free."""
+        if feed in self.decisions.released:
+            return ""
+        return "what was rejected is left out" if any(feed == key for key, *_ in self.rejected) else "nothing is strange any more"
+
     def remember(self, keep: timedelta) -> tuple[dict[str, Served], Decisions]:
         """Write what readers have from now on, what is held, and what happened; return the first two. Raises ``OSError``.
 
@@ -100,7 +106,8 @@ class Gate:
         decided = dataclasses.replace(self.decisions, held=held, released=released)
         known = {each.key for each in self.decisions.held.values()}
         now_held = [each for each in self.held.values() if each.key not in known]
-        let_go = [feed for feed in self.decisions.released if feed in self._passed]
+        free = [feed for feed in {**self.decisions.released, **self.decisions.held} if feed in self._passed]
+        let_go = [(feed, self._how(feed)) for feed in free]
         happened = Happened(differences=self.told, held=now_held, released=let_go, rejected=self.rejected)
         found = chronicle.events(self.now, happened)
         out = {key: each.at for key, each in self.served.items()}

@@ -16,6 +16,7 @@ from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
 from feedservice.service.shelf import Shelved
 from feedservice.store import BodyRow, Changes, DocumentRow, PostRow, Store
+from feedservice.store.history import Event
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,8 @@ class Replaced:
     """None: it was removed."""
 
 
-Announce = Callable[[Sequence[Replaced], Roster, datetime], Mapping[str, Any]]
-"""Plans what to announce: (documents that changed, who is out, now) → further arguments for ``Store.publish``."""
+Announce = Callable[[Sequence[Replaced], Sequence[Event], Roster, datetime], Mapping[str, Any]]
+"""Plans what to announce: (documents that changed, what happened, who is out, now) → further arguments for ``Store.publish``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,8 @@ def remember(
     events = () if notes.mark == memory.facts.get(NOTES) else notes.events
     facts |= {NOTES: notes.mark} if events else {}
     if posts or memory.forgotten or bodies or written or gone or feeds or forgotten or facts or ledger.owed:
-        further = remembering.announce(replaced, roster, now) if remembering.announce is not None and replaced else {}
+        plan = remembering.announce
+        further = plan(replaced, events, roster, now) if plan is not None and (replaced or events) else {}
         kept = store.publish(
             at=now,
             posts=Changes(changed=posts, removed=memory.forgotten),

@@ -2,7 +2,7 @@
 
 =====================  ================================================================
 GET ``/-/health``      the process lives (answered by the desk, to everybody)
-GET ``/-/ready``       200 when it does its work on time, else 503 with the reasons
+GET ``/-/ready``       200 when it does its work on time, else 503 with the reasons; the feeds that the guard holds
 GET ``/-/status``      everything that ``feedservice status`` shows
 GET ``/-/metrics``     for Prometheus
 POST ``/-/rebuild``    202 and the address of a job; with ``?wait=1`` what the pass did
@@ -53,6 +53,10 @@ class Operator(Protocol):
 
     async def unready(self) -> Sequence[str]:
         """Return why it is not ready."""
+        ...
+
+    def held(self) -> Sequence[str]:
+        """Return the keys of the feeds that the guard holds."""
         ...
 
     async def figures(self) -> Sequence[Metric]:
@@ -131,7 +135,8 @@ class Admin:
     async def _ready(self) -> tuple[Answer, bytes]:
         reasons = list(await self._operator.unready())
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        return _json(status, {"ready": not reasons, "reasons": reasons})
+        # A held feed is served as it was: it takes no traffic away, and is said.
+        return _json(status, {"ready": not reasons, "reasons": reasons, "held": list(self._operator.held())})
 
     async def _status(self) -> tuple[Answer, bytes]:
         return _json(HTTPStatus.OK, await self._operator.status())

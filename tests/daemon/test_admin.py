@@ -62,7 +62,7 @@ def test_without_a_token_nothing_is_told_over_tcp(site: Site) -> None:
 
 
 def test_ready_status_and_metrics(guarded: Site) -> None:
-    assert asked(guarded, "/-/ready") == (200, {"ready": True, "reasons": []})
+    assert asked(guarded, "/-/ready") == (200, {"ready": True, "reasons": [], "held": []})
     status, told = asked(guarded, "/-/status")
     assert status == 200
     assert told["posts"]["published"] == 1

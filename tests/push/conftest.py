@@ -10,7 +10,7 @@ import pytest
 
 from feedservice import config
 from feedservice.config.schema import Config
-from feedservice.deliveries import Change, EntryFacts, Failure, News, Outcome
+from feedservice.deliveries import Change, EntryFacts, Failure, News, Notice, Outcome
 from feedservice.push import announce
 from feedservice.push.kinds import Before, Occasion, Place
 
@@ -60,11 +60,12 @@ class Make:
         changes: tuple[Change, ...] | None = None,
         standings: dict[Place, Before] | None = None,
         now: datetime = NOW,
+        notices: tuple[Notice, ...] = (),
         **news: Any,
     ) -> Occasion:
         told = tuple(self.change(name) for name in ("atom", "rss", "json")) if changes is None else changes
         said = News(**{"at": now, "published": (self.facts(),)} | news)
-        return announce.occasion(told, said, self.config(settings), now=now, standings=standings)
+        return announce.occasion(told, said, self.config(settings), now=now, standings=standings, notices=notices)
 
     def outcome(self, status: int | None = 200, answer: bytes = b"", failure: Failure | None = None) -> Outcome:
         return Outcome(started=NOW, duration=0.1, status=status, answer=answer, failure=failure)

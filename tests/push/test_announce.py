@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedservice.deliveries import Delivery, Failure, Lane, State, TopicVersion, Trust
+from feedservice.deliveries import Delivery, Failure, Lane, Notice, State, TopicVersion, Trust
 from feedservice.model import EntrySpan
 from feedservice.push import announce, indexnow, outbox, signing, webhooks, weblogs, xmlrpc
 from feedservice.push.kinds import Before, Terms
@@ -304,6 +304,36 @@ def test_what_can_be_a_key(text: str, fits: bool) -> None:
 def hook(make: Make, settings: str, **values: Any) -> tuple[Delivery, ...]:
     planned = announce.plan(make.occasion(f"  webhooks: [{{url: 'https://hook.example/a/topic', {settings}}}]\n", **values))
     return tuple(each for each in planned if each.kind == "webhook")
+
+
+def test_the_operator_hears_of_held_feeds_where_that_is_wanted(make: Make) -> None:
+    url = "https://example.org/feeds/tea.atom"
+    held = Notice(held=True, feed="tea", url=url, at=make.now, reasons="7 entries would be new at once")
+    free = Notice(held=False, feed="tea", url=url, at=make.now)
+    assert [each.post for each in hook(make, "events: post.published", notices=(held, free))] == [make.facts().id]
+    first, second = hook(make, "events: [feed.held, feed.released]", notices=(held, free))
+    # Nothing of it waits for a document: the feed that is held has none.
+    assert {(each.topic, each.post, each.subject) for each in (first, second)} == {("", "", "")}
+    assert json.loads(first.payload)["body"] == {
+        "type": "feed.held",
+        "timestamp": "2026-11-26T12:00:00Z",
+        "data": {
+            "feed": "tea",
+            "url": url,
+            "since": "2026-11-26T12:00:00Z",
+            "reasons": "7 entries would be new at once",
+            "hint": "feedservice release tea, or feedservice reject tea",
+            "site": {"title": "AIコンパス", "url": "https://example.org"},
+        },
+    }
+    assert json.loads(second.payload)["body"]["type"] == "feed.released"
+    assert hook(make, "events: feed.held, feeds: [ink]", notices=(held,)) == ()
+    (said,) = hook(make, "format: discord, events: feed.held, text: '{title}, {summary}'", notices=(held,))
+    assert json.loads(said.payload)["body"]["content"] == (
+        "The feed 'tea' is held: 7 entries would be new at once, feedservice release tea, or feedservice reject tea"
+    )
+    (said,) = hook(make, "format: slack, events: feed.released", notices=(free,))
+    assert json.loads(said.payload)["body"]["text"] == f"The feed 'tea' is held no more\n{url}"
 
 
 def test_each_event_of_each_post_is_a_message_of_its_own(make: Make) -> None:

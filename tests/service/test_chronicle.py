@@ -40,11 +40,13 @@ def test_every_kind_of_thing_is_told() -> None:
     )
     held = Held(feed="tea", since=NOW, key="k", reasons=("a", "b"))
     found = list(
-        chronicle.events(NOW, Happened(differences=[told], held=[held], released=["ink"], rejected=[("ink", "tag:9", "Old")]))
+        chronicle.events(
+            NOW, Happened(differences=[told], held=[held], released=[("ink", "how")], rejected=[("ink", "tag:9", "Old")])
+        )
     )
     assert [(each.what.value, each.feed, each.id, each.note) for each in found] == [
-        ("released", "ink", "", ""),
         ("rejected", "ink", "tag:9", ""),
+        ("released", "ink", "", "how"),
         ("published", "all", "tag:1", ""),
         ("returned", "all", "tag:1", ""),
         ("renamed", "all", "tag:2", "under another id"),

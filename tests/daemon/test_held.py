@@ -1,0 +1,121 @@
+"""A feed that the guard holds: everybody who asks the running service hears of it, and the operator is told without asking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+from prometheus_client.parser import text_string_to_metric_families
+
+from feedservice.cli import group
+from feedservice.service.subscriber import Subscriber, always
+from tests.daemon.conftest import CONFIG, PATIENCE, Site, post, wait_for
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    with Subscriber() as made:
+        yield made
+
+
+def configure(site: Site, *hooks: str) -> None:
+    (site.root / "token").write_text(TOKEN, "ascii")
+    (site.root / "token").chmod(0o600)
+    served = CONFIG.replace("{port: 0}", "{port: 0, admin_token_file: token}")
+    webhooks = "".join(f"\n  - {hook}" for hook in hooks)
+    announce = f"announce:\n  verify: off\n  targets: {{allow: 127.0.0.1}}\n  webhooks:{webhooks}\n"
+    site.config.write_text(served + announce, "utf-8")
+
+
+def run(site: Site, *words: str) -> Result:
+    return CliRunner().invoke(group, ["--config", str(site.config), *words])
+
+
+def held(site: Site) -> tuple[int, list[str], float, int]:
+    """Return what readiness, its list, the metrics and the exit code of ``status`` say."""
+    key = {"Authorization": f"Bearer {TOKEN}"}
+    code, body = site.get("/-/ready", key)
+    metrics = site.get("/-/metrics", key)[1].decode()
+    number = {one.name: one.value for each in text_string_to_metric_families(metrics) for one in each.samples}
+    return code, json.loads(body)["held"], number["feedservice_feeds_held"], run(site, "status").exit_code
+
+
+def test_a_held_feed_is_seen_by_everybody_who_looks_and_told_to_who_wants_to_know(site: Site, subscriber: Subscriber) -> None:
+    events = "events: [feed.held, feed.released]"
+    configure(
+        site,
+        f"{{url: '{subscriber.callback('/hook', always(204))}', {events}}}",
+        f"{{url: '{subscriber.callback('/chat', always(200))}', format: slack, {events}}}",
+        f"{{url: '{subscriber.callback('/other', always(204))}', {events}, feeds: [tea]}}",
+    )
+    # All at once: a service that listens may look when half of them are there.
+    site.config.write_text(site.config.read_text("utf-8") + "schedule: {watch: 'off', rescan: 1h}\n", "utf-8")
+    site.start()
+    assert held(site) == (200, [], 0, 0)
+    for number in range(7):
+        site.write(f"{number}.md", post(f"Flood {number}", str(TODAY)))
+    assert site.ask("rebuild", wait=True)["held"] == ["all"]
+    (told,) = subscriber.wait("/hook", patience=PATIENCE)
+    message = json.loads(told.body)
+    assert message["type"] == "feed.held"
+    data = message["data"]
+    assert (data["feed"], data["url"]) == ("all", "https://example.org/feeds/all.atom")
+    assert data["reasons"].startswith("7 entries would be new at once, 5 are allowed: 'Flood 0', 'Flood 1', 'Flood 2' and 4 more")
+    assert data["hint"] == "feedservice release all, or feedservice reject all"
+    (chat,) = subscriber.wait("/chat", patience=PATIENCE)
+    assert json.loads(chat.body)["text"].startswith("The feed 'all' is held: 7 entries would be new at once")
+    assert held(site) == (200, ["all"], 1, 1)
+    assert site.titles() == ["First"]
+    # It is told once, however often it is looked at.
+    assert site.ask("rebuild", wait=True, full=True)["held"] == ["all"]
+    assert site.stop() == 1
+    assert "held at the end: all" in site.log()
+
+    site.start()
+    assert held(site) == (200, ["all"], 1, 1)
+    assert "all: published" in run(site, "release", "all").output
+    message = json.loads(subscriber.wait("/hook", count=2, patience=PATIENCE)[1].body)
+    assert (message["type"], message["data"]["feed"], message["data"]["hint"]) == ("feed.released", "all", "")
+    assert held(site) == (200, [], 0, 0)
+    log = wait_for(lambda: _log_with_both(site))
+    assert [line.partition(" ")[2].partition(" would")[0] for line in log[1:3]] == ["! all: held 7 entries", "> all: released"]
+    assert site.stop() == 0
+    assert subscriber.at("/other") == []
+
+
+def _log_with_both(site: Site) -> list[str] | None:
+    """Return the history once it has what became of both messages to both targets."""
+    lines = run(site, "log").output.splitlines()
+    told = [line for line in lines if " @ announced to 127.0.0.1:" in line]
+    rest = [line for line in lines if line not in told and "+ all: published Flood" not in line]
+    return rest if len(told) == 4 else None
+
+
+@pytest.mark.parametrize("how", ["deleted", "drafted", "expired"])
+def test_what_is_taken_back_is_told_however_it_was(site: Site, subscriber: Subscriber, how: str) -> None:
+    now = datetime(2031, 3, 1, 3, tzinfo=UTC)
+    configure(site, f"{{url: '{subscriber.callback('/hook', always(204))}', events: [post.published, post.removed]}}")
+    site.start(clock=now)
+    more = {"expires": "2031-03-01 13:00"} if how == "expired" else {}
+    site.write("second.md", post("Second", "2031-03-01 11:00", **more))
+    (told,) = subscriber.wait("/hook", patience=PATIENCE)
+    assert json.loads(told.body)["type"] == "post.published"
+    if how == "deleted":
+        (site.content / "second.md").unlink()
+    elif how == "drafted":
+        site.write("second.md", post("Second", "2031-03-01 11:00", draft="true"))
+    else:
+        # 13:00 in Tokyo.
+        site.set_clock(now + timedelta(hours=1, seconds=1))
+    removed = json.loads(subscriber.wait("/hook", count=2, patience=PATIENCE)[1].body)
+    assert (removed["type"], removed["data"]["title"]) == ("post.removed", "Second")
+    assert removed["data"]["id"] == json.loads(told.body)["data"]["id"]
+    assert b"deleted-entry" in site.get("/feeds/all.atom")[1]
+    site.serves("First")
+    assert site.stop() == 0
