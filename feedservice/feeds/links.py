@@ -11,6 +11,7 @@ from feedservice.feeds.text import legal
 from feedservice.model import FeedHead
 
 _AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<host>[^/?#:@\[\]]+)(?P<rest>.*)", re.DOTALL)
+_HUB = re.compile(r'<([^>]*)>; rel="hub"')
 _URI = "!#$%&'()*+,/:;=?@[]~"
 """What a URI has beside letters, digits and ``-._~`` (RFC 3986 §2.2); ``%`` too, because URLs arrive encoded."""
 
@@ -50,6 +51,12 @@ def hub_urls(config: Config) -> tuple[str, ...]:
     websub = config.announce.websub
     own = (moved_hub(config) or hub_url(config),) if websub.hub == "embedded" else ()
     return tuple(dict.fromkeys((*own, *websub.hubs)))
+
+
+def former_hubs(link: str, config: Config) -> tuple[str, ...]:
+    """Return the hubs of others that a ``subscription_link`` named and that feeds do not name any more."""
+    named = {_uri(url) for url in (*hub_urls(config), hub_url(config))}
+    return tuple(url for url in _HUB.findall(link) if url not in named)
 
 
 def moved_hub(config: Config) -> str | None:

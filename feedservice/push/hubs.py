@@ -23,7 +23,7 @@ def plan(occasion: Occasion) -> Sequence[Delivery]:
     return [
         queued(WEBSUB, hub, each.topic.encode(), about=each, subject=each.topic, now=occasion.now)
         for each in occasion.changes
-        for hub in dict.fromkeys((*moved, *websub.hubs))
+        for hub in dict.fromkeys((*moved, *websub.hubs, *occasion.former_hubs))
     ]
 
 

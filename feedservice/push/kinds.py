@@ -43,6 +43,8 @@ class Occasion:
     notices: tuple[Notice, ...] = ()
     config: Config
     standings: Mapping[Place, Before] = dataclasses.field(default_factory=dict)
+    former_hubs: tuple[str, ...] = ()
+    """Hubs of others that feeds have named until now: this change is the last that they are told of (WebSub §6)."""
     now: datetime
 
     @property

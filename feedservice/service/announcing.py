@@ -20,7 +20,7 @@ from feedservice.config.sections import seconds
 from feedservice.deliveries import Announcement, Change, EntryFacts, News, Notice, TopicVersion
 from feedservice.feeds import changes, quoting
 from feedservice.feeds.identity import Named
-from feedservice.feeds.links import hub_urls, subscription_link
+from feedservice.feeds.links import former_hubs, hub_urls, subscription_link
 from feedservice.model import FeedSpec
 from feedservice.push import announce, webhooks
 from feedservice.push.kinds import Before, Occasion
@@ -142,8 +142,14 @@ class Announcer:
         if config.announce.webhooks:
             news = self._quoting(news, revisions)
         bare = announce.occasion(found, news, config, now=now)
-        occasion = dataclasses.replace(bare, standings=self._standings(bare))
+        occasion = dataclasses.replace(bare, standings=self._standings(bare), former_hubs=self._former_hubs(found, config))
         return occasion, versions, [topic for topic in retired if topic not in there]
+
+    def _former_hubs(self, found: Sequence[Change], config: Config) -> tuple[str, ...]:
+        """Return the hubs that documents named before. They are the site's, so one document that was there knows them."""
+        topic = next((each.topic for each in found if not each.first), None)
+        before = self._outbox.topic(topic) if topic is not None else None
+        return former_hubs(before.link, config) if before is not None else ()
 
     def baseline(self, rows: Iterable[DocumentRow], config: Config, now: datetime) -> Announcement | None:
         """Return the topics that documents which did not change must have, so that they can be subscribed to; None for none."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feedservice import config
 from feedservice.feeds import archives
-from feedservice.feeds.links import history_links, hub_urls, link_values, moved_hub
+from feedservice.feeds.links import former_hubs, history_links, hub_urls, link_values, moved_hub
 
 if TYPE_CHECKING:
     from conftest import Make
@@ -95,6 +95,21 @@ def test_the_hubs_that_feeds_name(websub: str, hubs: tuple[str, ...], moved: str
     text = f"site: {{title: A, url: 'https://example.org'}}\nannounce: {{websub: {websub}}}"
     made = config.parse(text, name="c", environ={})
     assert (hub_urls(made), moved_hub(made)) == (hubs, moved)
+
+
+@pytest.mark.parametrize(
+    ("link", "former"),
+    [
+        ("", ()),
+        ('<https://example.org/hub>; rel="hub", <https://b.example/>; rel="hub", <https://example.org/a>; rel="self"', ()),
+        ('<https://old.example/?a=1,2;3>; rel="hub", <https://xn--9ca.example/>; rel="hub"', ("https://old.example/?a=1,2;3",)),
+    ],
+)
+def test_hubs_that_were_named_and_are_no_more(link: str, former: tuple[str, ...]) -> None:
+    text = (
+        "site: {title: A, url: 'https://example.org'}\nannounce: {websub: {hubs: ['https://é.example/', 'https://b.example/']}}"
+    )
+    assert former_hubs(link, config.parse(text, name="c", environ={})) == former
 
 
 @given(url=st.text(st.characters(exclude_categories=())))

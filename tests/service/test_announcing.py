@@ -192,6 +192,16 @@ def test_announcing_again_sends_the_whole_and_calls_no_webhook(site: Site) -> No
     assert [(each.version, each.body) for each in made.topics] == [(2, b"a 1")]
 
 
+def test_a_hub_that_is_named_no_more_is_told_once_more(site: Site) -> None:
+    site.announce(post("a"))
+    other = settings(SETTINGS.replace("https://hub.example/", "https://new.example/"))
+    made = site.announce(post("b"), post("a"), now=NOW + timedelta(seconds=9), to=other)
+    hubs = [each.target for each in made.deliveries if each.kind == "websub"]
+    assert hubs == ["https://new.example/", "https://hub.example/"]
+    again = site.announce(post("c"), post("b"), post("a"), now=NOW + timedelta(seconds=20), to=other)
+    assert [each.target for each in again.deliveries if each.kind == "websub"] == ["https://new.example/"]
+
+
 def test_messages_quote_the_summary_that_readers_see(site: Site) -> None:
     site.announce(post("a"))
     revision = site.write([post("b"), post("c"), post("a")])

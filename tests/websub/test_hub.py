@@ -186,7 +186,7 @@ def test_h4_a_renewal_makes_no_second_subscription(house: House, subscriber: Sub
 # Distribution (H6, H7, H17, H28–H35) ----------------------------------------------------------------------------------
 
 
-def test_h28_h29_a_change_is_sent_with_type_and_links(house: House, subscriber: Subscriber) -> None:
+def test_h6_h28_h29_a_change_is_sent_with_type_and_links(house: House, subscriber: Subscriber) -> None:
     house.subscribed(subscriber, "/a?k=%20v")
     house.publish("three")
     (hit,) = subscriber.wait("/a", method="POST")
