@@ -79,7 +79,9 @@ def undated(name: str) -> str:
     return match.group(1) if match else name
 
 
-_DATED = re.compile(r"\d{2,4}-\d{1,2}-\d{1,2}(?:[-T]\d\d-\d\d-\d\d)?[-_T ](.+)\Z", re.DOTALL)
+_DATED = re.compile(
+    r"\d{2,4}-\d{1,2}-\d{1,2}(?:[-T]\d\d-\d\d-\d\d|T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)?[-_T ](.+)\Z", re.DOTALL
+)
 
 
 def check(template: str) -> str | None:

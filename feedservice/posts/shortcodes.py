@@ -15,11 +15,13 @@ from feedservice.posts.liquid import LiquidContext
 Arguments = Mapping[str, str]
 """By name, and the positional ones by ``0``, ``1`` …"""
 
+# Of Zola, where every argument has a name: names, `=`, and a text in any of three quotation marks or a bare value.
+_KEYWORD = re.compile(r"""([A-Za-z_]\w*)\s*=\s*("[^"]*"|'[^']*'|`[^`]*`|[^\s,"'`]+)""")
 _ARGUMENT = re.compile(r"""(?:([A-Za-z_][\w-]*)=)?("(?:\\.|[^"\\])*"|`[^`]*`|[^\s"`=]+)""")
 _ZOLA = re.compile(
     r"(?:\{\{(?P<escaped>/\*) *(?P<shown>[^{}]*?) *\*/\}\})|(?:\{%(?P<escaped_tag>/\*) *(?P<shown_tag>[^{}]*?) *\*/%\})"
-    r"|(?:\{\{ *(?P<name>[A-Za-z_]\w*)\((?P<arguments>[^{}]*)\) *\}\})"
-    r"|(?:\{% *(?P<block>[A-Za-z_]\w*)\((?P<block_arguments>[^{}]*)\) *%\})|(?P<end>\{% *end *%\})"
+    r"|(?:\{\{-? *(?P<name>[A-Za-z_]\w*)\((?P<arguments>[^{}]*)\) *-?\}\})"
+    r"|(?:\{%-? *(?P<block>[A-Za-z_]\w*)\((?P<block_arguments>[^{}]*)\) *-?%\})|(?P<end>\{%-? *end *-?%\})"
 )
 
 
@@ -73,6 +75,14 @@ _HUGO: Mapping[str, Callable[[Arguments], str]] = {
     "vimeo": lambda given: _link("Vimeo", f"https://vimeo.com/{_first(given, 'id')}", given),
     "x": _tweet,
     "youtube": lambda given: _link("YouTube", f"https://www.youtube.com/watch?v={_first(given, 'id')}", given),
+}
+
+
+_ZOLAS: Mapping[str, Callable[[Arguments], str]] = {
+    "gist": lambda given: _link("Gist", given.get("url", ""), given),
+    "streamable": lambda given: _link("Streamable", f"https://streamable.com/{given.get('id', '')}", given),
+    "vimeo": _HUGO["vimeo"],
+    "youtube": _HUGO["youtube"],
 }
 
 
@@ -147,7 +157,7 @@ def _arguments(text: str) -> dict[str, str]:
 def expand_zola(text: str, *, line: int = 1) -> tuple[str, tuple[Problem, ...]]:
     """Return the post without Zola's shortcodes; the content of ``{% x() %}…{% end %}`` stays. One warning for each name.
 
-    ``{{/* x() */}}`` is shown as ``{{ x() }}``.
+    The players that Zola itself has become links. ``{{/* x() */}}`` is shown as ``{{ x() }}``.
     """
     warnings: dict[str, Problem] = {}
 
@@ -156,6 +166,8 @@ def expand_zola(text: str, *, line: int = 1) -> tuple[str, tuple[Problem, ...]]:
             return f"{{{{ {match['shown']} }}}}"
         if match["escaped_tag"]:
             return f"{{% {match['shown_tag']} %}}"
+        if match["name"] in _ZOLAS:
+            return _ZOLAS[match["name"]]({key: value.strip("\"'`") for key, value in _KEYWORD.findall(match["arguments"])})
         name = match["name"] or match["block"]
         if name and name not in warnings:
             mark = "{{" if match["name"] else "{%"

@@ -227,12 +227,32 @@ def test_unknown_shortcodes_are_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ('{{ youtube(id="a-b") }}', '<a href="https://www.youtube.com/watch?v=a-b">YouTube</a>'),
+        ("{{-vimeo( autoplay = true, id='12' )-}}", '<a href="https://vimeo.com/12">Vimeo</a>'),
+        ("{{ streamable(id=`92ok4`) }}", '<a href="https://streamable.com/92ok4">Streamable</a>'),
+        ('{{ gist(url="https://gist.github.com/a/b?x&y") }}', '<a href="https://gist.github.com/a/b?x&amp;y">Gist</a>'),
+        ('{{ youtube(id="a", title="A <talk>") }}', '<a href="https://www.youtube.com/watch?v=a">A &lt;talk&gt;</a>'),
+        ("{{/* youtube(id=1) */}}", "{{ youtube(id=1) }}"),
+    ],
+)
+def test_players_that_zola_has_become_links(source: str, text: str) -> None:
+    assert expand_zola(source) == (text, ())
+
+
+def test_hyphens_of_zola_are_no_text() -> None:
+    text, problems = expand_zola('{%- quote(author="y") -%}in{%- end -%}')
+    assert (text, [problem.message for problem in problems]) == ("in", ["the shortcode {% quote() is not known and was left out"])
+
+
 def test_shortcodes_of_zola() -> None:
-    source = 'a {{ youtube(id="x") }}\n{% quote(author="y") %}in *e*{% end %}\n{{/* shown(a=1) */}} {%/* end */%} {{ name }} {{ x("a") }}{{ x() }}'
+    source = 'a {{ gallery(id="x") }}\n{% quote(author="y") %}in *e*{% end %}\n{{/* shown(a=1) */}} {%/* end */%} {{ name }} {{ x("a") }}{{ x() }}'
     text, problems = expand_zola(source, line=3)
     assert text == "a \nin *e*\n{{ shown(a=1) }} {% end %} {{ name }} "
     assert [(problem.line, problem.message) for problem in problems] == [
-        (3, "the shortcode {{ youtube() is not known and was left out"),
+        (3, "the shortcode {{ gallery() is not known and was left out"),
         (4, "the shortcode {% quote() is not known and was left out"),
         (5, "the shortcode {{ x() is not known and was left out"),
     ]
