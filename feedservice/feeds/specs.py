@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from feedservice.config.schema import CategoryFeed, Config, Presentation
 from feedservice.feeds import claims, formats, selection
 from feedservice.feeds.identity import Named
+from feedservice.feeds.text import language_tag
 from feedservice.model import FeedKind, FeedSpec, Problem, Severity
 from feedservice.taxonomy import RESERVED, encode_path, identity, slugs
 
@@ -262,7 +263,7 @@ def _spec(config: Config, wanted: _Wanted) -> FeedSpec:
         language_term=wanted.language_term,
         title=title,
         description=description,
-        language=own.language or wanted.language or site.language,
+        language=own.language or (language_tag(wanted.language) if wanted.language else site.language),
         image=site_url(config, own.image or site.image),
         zone=zone,
         window=own.window or feeds.window,

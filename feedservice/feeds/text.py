@@ -18,6 +18,8 @@ R = TypeVar("R")
 
 ILLEGAL = re.compile("[^\\t\\n\\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Everything outside XML 1.0's ``Char`` (§2.2), lone surrogates included."""
+_REGION, _SCRIPT = 2, 4
+"""Letters of such a subtag of a language tag."""
 
 
 def legal(value: T) -> T:
@@ -72,3 +74,15 @@ def terms_of(entry: Entry) -> list[Category]:
 def named(people: Iterable[Person]) -> list[Person]:
     """Return the people who have a name: Atom demands one (RFC 4287 §3.2.1), and an author without is none."""
     return [person for person in people if person.name.strip()]
+
+
+def language_tag(text: str) -> str:
+    """Return a language tag in the usual letters (RFC 5646 §2.1.1): ``en-us`` is ``en-US``, ``zh-hant-tw`` is ``zh-Hant-TW``."""
+    first, *others = text.lower().split("-")
+    spelled = [first]
+    for part in others:
+        single = len(spelled[-1]) == 1
+        spelled.append(
+            part if single else part.upper() if len(part) == _REGION else part.title() if len(part) == _SCRIPT else part
+        )
+    return "-".join(spelled)

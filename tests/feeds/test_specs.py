@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 from feedservice.config.schema import Config
@@ -136,6 +137,17 @@ def test_category_pages_and_categories_without_a_feed() -> None:
     assert found["x"].home_url == "https://example.org/blog/category/x/"
     assert "y" not in found
     assert set(specs(config(category_feeds=False, categories={"x": None}), "x", "z")) == {"all", "x"}
+
+
+def test_a_feed_of_a_language_says_it_as_its_entries_do() -> None:
+    english = [dataclasses.replace(each, post=dataclasses.replace(each.post, language="en-US")) for each in posts("News")]
+    found = {spec.key: spec for spec in plan(config(languages=True, category_languages=True), english).specs}
+    assert {key: spec.language for key, spec in found.items()} == {
+        "all": "ja",
+        "news": "ja",
+        "news/en-us": "en-US",
+        "languages/en-us": "en-US",
+    }
 
 
 def test_feeds_on_a_host_of_their_own() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feedservice.feeds import elements
-from feedservice.feeds.text import legal, named, terms_of, title_of, written
+from feedservice.feeds.text import language_tag, legal, named, terms_of, title_of, written
 from feedservice.model import Category, FeedKind, Person
 
 if TYPE_CHECKING:
@@ -69,3 +69,21 @@ def test_terms_and_people_without_a_name_are_left_out(make: Make) -> None:
 
     assert [(term.term, term.label) for term in terms_of(entry)] == [("a", "a"), ("b", "B")]
     assert named([Person(name=""), Person(name="Ada"), Person(name="\t")]) == [Person(name="Ada")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "usual"),
+    [
+        ("JA", "ja"),
+        ("en-us", "en-US"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("sr-latn", "sr-Latn"),
+        ("es-419", "es-419"),
+        ("sl-rozaj-biske", "sl-rozaj-biske"),
+        ("de-ch-1996", "de-CH-1996"),
+        ("en-u-ca-gregory", "en-u-ca-gregory"),
+        ("x-ab-klingon", "x-ab-klingon"),
+    ],
+)
+def test_language_tags_are_spelled_as_usual(typed: str, usual: str) -> None:
+    assert language_tag(typed) == usual
