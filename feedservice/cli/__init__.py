@@ -70,6 +70,15 @@ class _Verbs(click.Group):
         )
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415 - only who mistypes pays for it
+
+            near = difflib.get_close_matches(args[0], VERBS, n=2, cutoff=0.6)
+            hint = f": did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"there is no verb {args[0]}{hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):

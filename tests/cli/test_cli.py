@@ -37,6 +37,13 @@ def test_every_verb_has_help_worth_reading() -> None:
     assert all(verb in run("--help").output for verb in VERBS)
 
 
+def test_a_verb_that_is_mistyped_has_its_neighbour_named() -> None:
+    wrong = run("buld")
+    assert (wrong.exit_code, "there is no verb buld: did you mean build or rebuild?" in wrong.stderr) == (2, True)
+    unlike = run("qqq")
+    assert (unlike.exit_code, unlike.stderr.strip().endswith("there is no verb qqq")) == (2, True)
+
+
 def test_version() -> None:
     assert __version__ in run("--version").output
 
