@@ -30,6 +30,12 @@ def import_zola(source: str) -> Imported:
     else:
         draft.note("the site had no feed of its own (`generate_feeds`): the new one is under `feeds.url`")
     _taxonomies(draft, data.get("taxonomies"), base, files)
+    slugify = text(mapping(data.get("slugify")).get("paths"))
+    if slugify in {"safe", "off"}:
+        draft.note(
+            f"`slugify.paths = {slugify}` was not taken over: links are made of lower-case letters, digits and hyphens; "
+            "write `path` into posts whose link would differ"
+        )
     if data.get("languages"):
         draft.note(
             "the site has several languages: each is a feed with `feeds.languages: true`; titles per language were not taken over"
