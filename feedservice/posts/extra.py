@@ -1,7 +1,9 @@
-"""Where kramdown, Goldmark and Python-Markdown read another Markdown than the engine: PHP Markdown Extra, and a single tilde.
+"""Where kramdown, Goldmark and Python-Markdown read another Markdown than the engine.
 
-The engine reads definition lists too, but runs the paragraphs of one definition together when no empty line stands before it;
-here it gets that line. Abbreviations are definitions for the whole page, and nothing where they stand.
+Of PHP Markdown Extra the engine reads definition lists too, but runs the paragraphs of one definition together when no empty line
+stands before it; here it gets that line. Abbreviations are definitions for the whole page, and nothing where they stand. A link
+may have spaces in kramdown and Python-Markdown, and a bar in a code span ends no cell there; the engine would show the first as
+text, and lose what stands behind the second.
 
 For GitHub one tilde on each side strikes a text out. The ranges of Japanese and Korean are written with it (``5~10分、20~30分``),
 so it is a tilde where the generator knows ``~~`` alone, and everywhere inside a word.
@@ -13,7 +15,8 @@ import re
 
 DEFINITION_LISTS = frozenset({"jekyll", "hugo", "pelican"})
 """Dialects whose generators read them without being asked."""
-_ABBREVIATIONS = frozenset({"jekyll", "pelican"})
+_EXTRA = frozenset({"jekyll", "pelican"})
+"""Dialects whose generators know abbreviations, links with spaces, and bars in the code of a table."""
 
 MOST_DEFINITIONS = 2_000
 """Definitions in one post: with more of them none is read. The engine's time grows with their square."""
@@ -28,6 +31,11 @@ _INNER_TILDE = re.compile(r"(?<=\w)~(?=\w)")
 _DETAILS = re.compile(r" {0,3}:[ \t]+\S")
 _DEFINITION = re.compile(r"^[ \t>*+-]*:[ \t]", re.MULTILINE)
 _ABBREVIATION = re.compile(r" {0,3}\*\[[^\]\n]+\]:")
+_CODE = re.compile(r"(`+[^`]*`+)")
+_SEGMENT = r"(?:[^()<>\"'\s]|\([^()<>\"'\s]*\))+"
+_SPACED_LINK = re.compile(rf"\]\([ \t]*({_SEGMENT}(?: +{_SEGMENT})+)([ \t]+(?:\"[^\"]*\"|'[^']*'))?[ \t]*\)")
+_RULE = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_BAR = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
@@ -41,23 +49,51 @@ def has_definitions(markdown: str, dialect: str) -> bool:
 def prepared(markdown: str, dialect: str) -> str:
     """Return Markdown as the engine should read it in this dialect; code blocks with fences stay as they are."""
     spaced = dialect in DEFINITION_LISTS and _DEFINITION.search(markdown) is not None
-    abbreviated = dialect in _ABBREVIATIONS and "]:" in markdown and "*[" in markdown
-    if not spaced and not abbreviated:
+    extra = dialect in _EXTRA
+    abbreviated = extra and "]:" in markdown and "*[" in markdown
+    linked = extra and _SPACED_LINK.search(markdown) is not None
+    barred = extra and "`" in markdown and "|" in markdown
+    if not (spaced or abbreviated or linked or barred):
         return markdown
     lines = markdown.split("\n")
     kept: list[str] = []
     fence = ""
-    seen = 0
+    seen = table = 0
     for at, line in enumerate(lines):
         fence, was = _fence_after(fence, line), fence
-        if not fence and not was:
-            if abbreviated and _ABBREVIATION.match(line) and not (kept and kept[-1].strip()):
-                continue
-            if spaced and at >= seen and kept and kept[-1].strip() and _DETAILS.match(line):
-                seen, loose = _definitions(lines, at)
-                kept += [""] * loose
-        kept.append(line)
+        if fence or was:
+            kept.append(line)
+            continue
+        if abbreviated and _ABBREVIATION.match(line) and not (kept and kept[-1].strip()):
+            continue
+        if spaced and at >= seen and kept and kept[-1].strip() and _DETAILS.match(line):
+            seen, loose = _definitions(lines, at)
+            kept += [""] * loose
+        if barred and at >= table and "|" in line:
+            table = _table_end(lines, at)
+        kept.append(_inline(line, linked=linked, row=at < table) if linked or at < table else line)
     return "\n".join(kept)
+
+
+def _inline(line: str, *, linked: bool, row: bool) -> str:
+    """Return a line whose links with spaces, and whose bars in code when it is a row, the engine will understand."""
+    parts = _CODE.split(line)
+    if linked:
+        parts[::2] = [_SPACED_LINK.sub(r"](<\1>\2)", part) for part in parts[::2]]
+    if row:
+        parts[1::2] = [_BAR.sub(r"\\|", part) for part in parts[1::2]]
+    return "".join(parts)
+
+
+def _table_end(lines: list[str], at: int) -> int:
+    """Return where the table ends whose first row this line is; ``at`` when it is none."""
+    rule = lines[at + 1] if at + 1 < len(lines) else ""
+    if "-" not in rule or not _RULE.fullmatch(rule):
+        return at
+    end = at + 2
+    while end < len(lines) and lines[end].strip():
+        end += 1
+    return end
 
 
 def _fence_after(fence: str, line: str) -> str:

@@ -61,6 +61,35 @@ def test_more_definitions_than_anybody_writes_are_text() -> None:
 
 
 @pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("[a](b c.png)", '<p><a href="b%20c.png">a</a></p>'),
+        ('![i](日本 a.png "T")', '<p><img src="%E6%97%A5%E6%9C%AC%20a.png" alt="i" title="T" /></p>'),
+        ("[x](y  z 't') [`c`](a b)", '<p><a href="y%20%20z" title="t">x</a> <a href="a%20b"><code>c</code></a></p>'),
+        ("![p](a (1).png)", '<p><img src="a%20(1).png" alt="p" /></p>'),
+        ("[q](<b c>) [r](s) [t](u 'v')", '<p><a href="b%20c">q</a> <a href="s">r</a> <a href="u" title="v">t</a></p>'),
+        ("`[a](b c)`", "<p><code>[a](b c)</code></p>"),
+        ("[a](b\nc)", "<p>[a](bc)</p>"),
+        ("[a](see (this one) now)", "<p>[a](see (this one) now)</p>"),
+    ],
+)
+def test_links_may_have_spaces(markdown: str, expected: str) -> None:
+    assert {html(markdown, dialect) for dialect in ("jekyll", "pelican")} == {expected}
+    assert prepared(markdown, "hugo") == prepared(markdown, "plain") == markdown
+
+
+def test_a_bar_in_code_ends_no_cell() -> None:
+    table = "| a | b |\n|:--|---|\n| 1 | `x|y` |\n| `a|b` and ``c\\|d`` | 2 |\n\n`e|f` | g\n"
+    made = html(table)
+    assert [cell in made for cell in ("<td><code>x|y</code></td>", "<code>a|b</code> and <code>c|d</code></td>")] == [True, True]
+    assert "<p><code>e|f</code> | g</p>" in made
+    assert html("`a|b` | c\n--|--\n1 | 2").count("<code>a|b</code>") == 1, "a head is a row too"
+    assert prepared(table, "hugo") == table
+    code = "```\n| a |\n|---|\n| `x|y` |\n```"
+    assert prepared(code, "jekyll") == code
+
+
+@pytest.mark.parametrize(
     ("markdown", "github", "one_inside_a_word", "two"),
     [
         ("5~10分、20~30分", "5<del>10分、20</del>30分", "5~10分、20~30分", "5~10分、20~30分"),
