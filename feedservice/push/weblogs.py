@@ -19,6 +19,8 @@ from feedservice.push.xmlrpc import XmlRpcError
 XMLRPC = "xmlrpc"
 SPACING = 300.0
 """Seconds between two pings to an endpoint for a site."""
+LONGEST_URL = 255
+"""Characters of a URL in a ping (weblogs.com's API). A character of Japanese takes nine in a URL, so 28 of them fill it."""
 
 _LAYOUTS = {"extended": ("name", "home", "page", "feed"), "wordpress": ("name", "home", "feed"), "plain": ("name", "home")}
 
@@ -39,10 +41,10 @@ def plan(occasion: Occasion) -> Sequence[Delivery]:
         before = occasion.standings.get((XMLRPC, endpoint.url, site.url), Before())
         free = before.attempted_at + timedelta(seconds=SPACING) if before.attempted_at is not None else occasion.now
         payload = {
-            "layout": endpoint.layout,
+            "layout": endpoint.layout if len(about.topic) <= LONGEST_URL else "plain",
             "name": site.title,
             "home": site.url,
-            "page": occasion.published[0].url,
+            "page": next((post.url for post in occasion.published if len(post.url) <= LONGEST_URL), site.url),
             "feed": about.topic,
         }
         made.append(

@@ -187,6 +187,19 @@ def test_a_ping_has_the_layout_of_its_endpoint(make: Make, layout: str, method: 
     assert xmlrpc.read_call(request.body) == xmlrpc.Call(method=method, arguments=arguments)
 
 
+def test_no_url_of_a_ping_is_longer_than_its_api_allows(make: Make) -> None:
+    def said(delivery: Delivery) -> tuple[str, ...]:
+        return xmlrpc.read_call(announce.request(delivery, Terms(now=make.now)).body).arguments
+
+    long = "https://example.org/" + "%E6%97%A5" * 27
+    assert len(long) > weblogs.LONGEST_URL
+    pages = (make.facts(1, url=long), make.facts(2))
+    assert said(ping(make, published=pages))[2] == "https://example.org/2/"
+    assert said(ping(make, published=pages[:1]))[2] == "https://example.org"
+    feed = (make.change("rss", topic=long),)
+    assert said(ping(make, changes=feed)) == ("AIコンパス", "https://example.org")
+
+
 def test_an_endpoint_hears_of_a_site_at_most_every_five_minutes(make: Make) -> None:
     place = ("xmlrpc", "https://ping.example/RPC2", "https://example.org")
     of = make.occasion(EVERYTHING)
