@@ -31,6 +31,9 @@ WIDEST_TABLE = 1_000
 MOST_WARNINGS = 50
 """Warnings that one post may give."""
 
+_ATTRIBUTE_LISTS = frozenset({"jekyll", "pelican"})
+_HEADING_IDS = frozenset({"jekyll", "hugo", "zola", "pelican"})
+
 # What W3C's feed validator accepts and readers show. Every other element is taken away and its content kept …
 _TAGS = frozenset({
     "a", "abbr", "address", "article", "aside", "audio", "b", "bdi", "big", "blockquote", "br", "caption", "center", "cite",
@@ -135,7 +138,7 @@ def render(
     text, removed = xml_text(body)
     text, problems = _expand(text, dialect, context, body_line)
     if markdown:
-        text = prepared(open_blocks(text) if dialect == "jekyll" else text, dialect)
+        text = prepared(open_blocks(text) if dialect in _ATTRIBUTE_LISTS else text, dialect)
         # Braces mean something to most dialects, and what they mean is read in the form that the long way gives.
         braced = dialect not in {"plain", "eleventy"} and "{" in text
         if not unsafe_html and not braced and dialect not in {"pelican", "zola"}:
@@ -165,12 +168,12 @@ def render(
 
 def _finished(html: str, dialect: str, base_url: str, id_prefix: str) -> str:
     """Do what the sanitiser does not: attribute lists, links to own ids, the URLs that it leaves alone."""
-    if dialect == "jekyll" and "{:" in html:
+    if dialect in _HEADING_IDS and ("{#" in html or "{." in html or "{:" in html):
+        html = apply_heading_ids(html, id_prefix)
+    if dialect in _ATTRIBUTE_LISTS and "{:" in html:
         html = without_attribute_lists(html)
     if dialect == "jekyll" and "<p>^</p>" in html:
         html = without_block_ends(html)
-    if dialect in {"jekyll", "hugo", "zola"} and ("{#" in html or "{." in html):
-        html = apply_heading_ids(html, id_prefix)
     if " id=" in html or " name=" in html:
         html = link_own_ids(html, _page_of(base_url), id_prefix)
     if "<p></p>" in html:

@@ -269,6 +269,21 @@ def test_attribute_lists_are_gone_in_dialect_jekyll(body: str, html: str) -> Non
     assert rendered(body, "jekyll").html == html
 
 
+@pytest.mark.parametrize(
+    ("body", "html"),
+    [
+        ("text\n{: .x #y}", "<p>text</p>"),
+        ("[l](/x){: .btn target='_blank'} y", '<p><a href="https://e.example/x">l</a> y</p>'),
+        ("## H {: #here }\n\n[j](#here)", '<h2 id="p-here">H</h2>\n<p><a href="https://e.example/a/b/#p-here">j</a></p>'),
+        ("## H {#here}", '<h2 id="p-here">H</h2>'),
+        ("`{: .x}` {:ok, pid}", "<p><code>{: .x}</code> {:ok, pid}</p>"),
+        ('<div markdown="1">\n**x**\n</div>', "<div>\n<p><strong>x</strong></p>\n</div>"),
+    ],
+)
+def test_pelican_has_those_of_python_markdown(body: str, html: str) -> None:
+    assert rendered(body, "pelican").html == html
+
+
 def test_an_attribute_list_below_a_table_is_no_row() -> None:
     table = "|a|b|\n|-|:-|\n|1|2|\n"
     assert rendered(f"{table}{{: .x #y}}", "jekyll").html == rendered(table, "jekyll").html
@@ -277,7 +292,7 @@ def test_an_attribute_list_below_a_table_is_no_row() -> None:
     assert "<td>{:ok}</td>" in rendered(f"{table}{{:ok}}", "jekyll").html
 
 
-@pytest.mark.parametrize("dialect", ["plain", "eleventy", "hugo", "zola", "pelican", "auto"])
+@pytest.mark.parametrize("dialect", ["plain", "eleventy", "hugo", "zola", "auto"])
 def test_attribute_lists_are_text_elsewhere(dialect: str) -> None:
     assert rendered("text {: .x}", dialect).html == "<p>text {: .x}</p>"
 
