@@ -107,6 +107,13 @@ def test_two_formats_never_share_a_path() -> None:
     assert [problem.rule for problem in found.problems] == ["feed.path-taken"]
 
 
+def test_paths_that_differ_in_case_alone_are_one() -> None:
+    declared = [{"key": "x", "paths": {"atom": "/AI.xml"}}, {"key": "y", "paths": {"atom": "/ai.xml"}}]
+    found = plan(config(formats=["atom"], define=declared), posts())
+    assert [spec.key for spec in found.specs] == ["all", "x"]
+    assert [problem.rule for problem in found.problems] == ["feed.path-taken"]
+
+
 def test_settings_of_a_category() -> None:
     settings = {
         "title": "投資",
