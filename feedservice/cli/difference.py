@@ -43,15 +43,16 @@ def diff(
     unknown = [feed for feed in feeds if feed not in known]
     if unknown:
         raise RefusedError(f"there is no feed {unknown[0]!r}", f"the feeds are: {', '.join(sorted(known)[:20])}")
+    zone = loaded.config.site.timezone
     chosen = [each for each in verdicts if not feeds or each.difference.feed in feeds]
     if as_json:
         click.echo(output.json_text([_json(each) for each in chosen if not each.difference.nothing]))
     elif as_html:
-        click.echo(telling.page(chosen, title), nl=False)
+        click.echo(telling.page(chosen, title, zone), nl=False)
     else:
         changed = [each for each in chosen if not each.difference.nothing]
         for each in changed:
-            for line in telling.lines(each):
+            for line in telling.lines(each, zone):
                 click.echo(line)
         if not changed:
             click.echo("Subscribers would see nothing new.")

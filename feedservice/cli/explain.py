@@ -66,19 +66,22 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
         held={key: each.reasons for key, each in sight.decisions.held.items()},
         rejected=sight.decisions.rejected,
     )
+    entry_id = named.id if named is not None else row.id if row is not None else ""
+    still = [
+        key for key, each in sorted(sight.served.items()) if key in known.held and any(one.id == entry_id for one in each.entries)
+    ]
     places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
     zone = named.post.zone if named is not None else config.site.timezone
-    entry_id = named.id if named is not None else row.id if row is not None else ""
     told, waiting = _announced(loaded, entry_id), _waiting(loaded, entry_id)
     if as_json:
         queued = [{"kind": each.kind, "host": each.host, "attempts": each.attempts, "due": each.due_at} for each in waiting]
-        announced = [dataclasses.asdict(each) for each in told]
-        click.echo(
-            output.json_text(_json(path, named, row, absent, places, problems) | {"announced": announced, "queued": queued})
-        )
+        announced = {"announced": [dataclasses.asdict(each) for each in told], "queued": queued, "still_in": still}
+        click.echo(output.json_text(_json(path, named, row, absent, places, problems) | announced))
         return
     for line in _lines(path, named, explaining.memory(row, zone), absent, places, everything=everything):
         click.echo(line)
+    if absent is not None and still:
+        click.echo(f"  but readers still have it in {output.listed(still)}, held as it was: feedservice release, or reject")
     for each in told:
         where = f" in {each.feed}" if each.feed and not each.id else ""
         click.echo(f"  {each.what}{where} to {happened.told_to(each)}, {explaining.moment(each.at, zone)}")

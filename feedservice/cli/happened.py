@@ -82,4 +82,5 @@ def told_to(event: Event) -> str:
 def _said(event: Event, title: str) -> str:
     if event.what in _TOLD:
         return f"{title} to {told_to(event)}" if title else f"to {told_to(event)}"
-    return " ".join(part for part in (title, f"({event.note})" if title and event.note else event.note) if part)
+    aside = event.note and (title or event.what is What.RELEASED)
+    return " ".join(part for part in (title, f"({event.note})" if aside else event.note) if part)

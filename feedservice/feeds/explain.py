@@ -151,7 +151,7 @@ def memory(row: Row | None, zone: str) -> dict[str, str]:
     if row.claim is not None:
         told["also"] = f"its front matter says {row.claim}; readers know it by the first"
     told["first seen"] = moment(row.first_seen, zone)
-    told["first in a feed"] = moment(row.out, zone) if row.out is not None else "never"
+    told["out since"] = moment(row.out, zone) if row.out is not None else "it never was"
     if row.published is not None:
         told["published"] = moment(row.published, zone)
         if row.date is not None and row.date != row.published:

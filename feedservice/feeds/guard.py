@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from feedservice import dates
 from feedservice.config.guard import Guard
 from feedservice.config.sections import seconds
 from feedservice.feeds.difference import Difference, Shown
@@ -77,6 +78,8 @@ class Known:
     """Ids of the posts that were first seen since the feed last went out: late, perhaps, and not old."""
     doubtful: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Id → path of a post that is gone and that it resembles."""
+    zone: str = "UTC"
+    """In which dates are told."""
 
 
 def judge(difference: Difference, known: Known, settings: Guard, now: datetime) -> Verdict:
@@ -88,7 +91,7 @@ def judge(difference: Difference, known: Known, settings: Guard, now: datetime) 
         *_flood(difference, settings),
         *_old(difference, known, settings, now),
         *_renamed(difference, settings),
-        *_leap(difference, settings, now),
+        *_leap(difference, known, settings, now),
         *_flip(difference, settings),
     ]
     return Verdict(difference=difference, reasons=tuple(found))
@@ -110,7 +113,8 @@ def problem(verdict: Verdict, path: str, *, since: datetime | None = None) -> Pr
 
 def _emptied(told: Difference, settings: Guard) -> list[Reason]:
     if not told.shown:
-        return [Reason(rule="guard.empty", text=f"all {told.held} entries would be gone")]
+        text = f"all {told.held} entries would be gone" if told.held > 1 else f"its only entry would be gone: {titles(told.gone)}"
+        return [Reason(rule="guard.empty", text=text)]
     if len(told.gone) >= _FEW and len(told.gone) > settings.gone * told.held:
         text = f"{len(told.gone)} of {told.held} entries would be gone: {titles(told.gone)}"
         return [Reason(rule="guard.gone", text=text)]
@@ -141,7 +145,7 @@ def _old(told: Difference, known: Known, settings: Guard, now: datetime) -> list
     late = settings.late == "allow"
     old = [each for each in told.new if each.published < oldest and not (late and each.id in known.fresh)]
     if old:
-        text = f"{_counted(old, 'entry', 'entries')} older than {settings.age} would be new: {titles(old, dated=True)}"
+        text = f"{_counted(old, 'entry', 'entries')} older than {settings.age} would be new: {titles(old, zone=known.zone)}"
         found.append(Reason(rule="guard.old", text=text, about=_ids(old)))
     return found
 
@@ -154,12 +158,12 @@ def _renamed(told: Difference, settings: Guard) -> list[Reason]:
     return [Reason(rule="guard.ids", text=text)]
 
 
-def _leap(told: Difference, settings: Guard, now: datetime) -> list[Reason]:
+def _leap(told: Difference, known: Known, settings: Guard, now: datetime) -> list[Reason]:
     after = [pair[1] for pair in told.updated]
     ahead = [each for each in after if each.updated > now + _AHEAD]
     if ahead:
-        dates = f"{ahead[0].updated:%Y-%m-%d}"
-        return [Reason(rule="guard.updated", text=f"{titles(ahead)} would be said to have changed in the future ({dates})")]
+        when = day(ahead[0].updated, known.zone)
+        return [Reason(rule="guard.updated", text=f"{titles(ahead)} would be said to have changed in the future ({when})")]
     if len(after) > max(settings.new, settings.updated * told.held):
         text = f"{len(after)} of {told.held} entries would be said to have changed: {titles(after)}"
         return [Reason(rule="guard.updated", text=text)]
@@ -172,9 +176,14 @@ def _flip(told: Difference, settings: Guard) -> list[Reason]:
     return [Reason(rule="guard.order", text=f"{len(told.moved)} of {told.held} entries would stand in another order")]
 
 
-def titles(entries: Sequence[Shown], *, dated: bool = False) -> str:
-    """Return the titles of some entries, the first ones and how many more there are."""
-    shown = [f"{each.title!r} ({each.published:%Y-%m-%d})" if dated else repr(each.title) for each in entries[:_NAMED]]
+def day(instant: datetime, zone: str) -> str:
+    """Return the day of an instant, as people in a zone write it."""
+    return f"{dates.local(instant, zone):%Y-%m-%d}"
+
+
+def titles(entries: Sequence[Shown], *, zone: str = "") -> str:
+    """Return the titles of some entries, the first ones and how many more there are; with a ``zone`` their dates too."""
+    shown = [f"{each.title!r} ({day(each.published, zone)})" if zone else repr(each.title) for each in entries[:_NAMED]]
     more = len(entries) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

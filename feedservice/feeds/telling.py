@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedservice.feeds.difference import Difference, Shown
-from feedservice.feeds.guard import Verdict
+from feedservice.feeds.guard import Verdict, day
 
 LISTED = 20
 """Entries of one kind that are listed."""
@@ -43,8 +43,8 @@ def summary(difference: Difference) -> str:
     return ", ".join(f"{len(entries)} {word}" for _, word, entries in told(difference))
 
 
-def lines(verdict: Verdict) -> Iterator[str]:
-    """Yield the lines for a terminal."""
+def lines(verdict: Verdict, zone: str) -> Iterator[str]:
+    """Yield the lines for a terminal; dates are those of a zone."""
     difference = verdict.difference
     yield f"{difference.feed}: {summary(difference)}"
     for reason in verdict.reasons:
@@ -53,12 +53,12 @@ def lines(verdict: Verdict) -> Iterator[str]:
         return
     for mark, word, entries in told(difference):
         for each in entries[:LISTED]:
-            yield f"  {mark} {_titled(each)}  {word}"
+            yield f"  {mark} {each.title} ({day(each.published, zone)})  {word}"
         if len(entries) > LISTED:
             yield f"  {mark} and {len(entries) - LISTED} more {word}"
 
 
-def page(verdicts: Sequence[Verdict], title: str) -> str:
+def page(verdicts: Sequence[Verdict], title: str, zone: str) -> str:
     """Return HTML without styles or scripts, that code hosts show in a comment: a heading, a line per feed, lists to unfold."""
     changed = [each for each in verdicts if not each.difference.nothing]
     held = sum(each.held for each in changed)
@@ -67,11 +67,11 @@ def page(verdicts: Sequence[Verdict], title: str) -> str:
         parts.append("<p>Subscribers would see nothing new.</p>")
     if held:
         parts.append(f"<p><strong>{_count(held, 'feed')} would be held.</strong></p>")
-    parts += [part for each in changed for part in _section(each)]
+    parts += [part for each in changed for part in _section(each, zone)]
     return "\n".join(parts) + "\n"
 
 
-def _section(verdict: Verdict) -> Iterable[str]:
+def _section(verdict: Verdict, zone: str) -> Iterable[str]:
     difference = verdict.difference
     name = html.escape(difference.feed)
     yield f"<details{' open' if verdict.held else ''}><summary><b>{name}</b>: {html.escape(summary(difference))}</summary>"
@@ -81,15 +81,11 @@ def _section(verdict: Verdict) -> Iterable[str]:
     for _, word, entries in told(difference) if difference.held else ():
         for each in entries[:LISTED]:
             link = f'<a href="{html.escape(each.url)}">{html.escape(each.title)}</a>'
-            yield f"<li>{word}: {link} ({each.published:%Y-%m-%d})</li>"
+            yield f"<li>{word}: {link} ({day(each.published, zone)})</li>"
         if len(entries) > LISTED:
             yield f"<li>and {len(entries) - LISTED} more {word}</li>"
     yield "</ul>"
     yield "</details>"
-
-
-def _titled(each: Shown) -> str:
-    return f"{each.title} ({each.published:%Y-%m-%d})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -70,7 +70,7 @@ class Gate:
         if verdict.held and not agreed and self.decisions.released.get(key) != verdict.key:
             since = known.since if known is not None and known.key == verdict.key else self.now
             reasons = tuple(reason.text for reason in verdict.reasons)
-            new = verdict.about
+            new = (*verdict.about, *self._behind(verdict, made, collected))
             doubts = {name: doubtful[name] for name in new if name in doubtful}
             self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)
@@ -79,6 +79,14 @@ class Gate:
         if not verdict.difference.nothing:
             self.told.append(verdict.difference)
         return None
+
+    def _behind(self, verdict: Verdict, made: Made, collected: Collected) -> list[str]:
+        """Return the ids of the entries that came with a flood and that the window had no room for: they are part of it."""
+        before = self.served.get(made.spec.key)
+        if before is None or not any(reason.rule == "guard.flood" for reason in verdict.reasons):
+            return []
+        shown, rows = {each.id for each in made.window}, collected.identified.rows
+        return [each.id for each in made.members if each.id not in shown and rows[each.id].first_seen > before.at]
 
     def count(self, key: str) -> int:
         """Return how many entries readers have of a feed."""
@@ -158,7 +166,8 @@ def judge(
     arrived = collected.identified.arrived
     fresh = {each.id for each in told.new if each.id in arrived or rows[each.id].first_seen > since}
     doubts = collected.identified.doubtful if doubtful is None else doubtful
-    return guard.judge(told, Known(fresh=fresh, doubtful=doubts), collected.config.guard, now)
+    settings = collected.config
+    return guard.judge(told, Known(fresh=fresh, doubtful=doubts, zone=settings.site.timezone), settings.guard, now)
 
 
 def _expired(before: Served | None, collected: Collected) -> bool:

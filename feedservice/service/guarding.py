@@ -31,7 +31,7 @@ class Held:
     """``Verdict.key`` of what would have gone out."""
     reasons: tuple[str, ...]
     new: tuple[str, ...] = ()
-    """Ids of the entries that would be new, and that it is held for."""
+    """Ids of the entries that would be new, and that it is held for; of a flood also those that the window has no room for."""
     doubtful: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Of these, id → path of the post that is gone and that it resembles: doubts are had once, and decided by a person."""
 

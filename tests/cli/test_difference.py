@@ -77,5 +77,31 @@ def test_a_feed_that_would_be_held_is_said_and_fails(run: Run, tmp_path: Path) -
     assert json.loads(run("diff", "--json").output)[0]["reasons"][0]["rule"] == "guard.flood"
 
 
+def test_dates_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("https://example.org}", "https://example.org, timezone: Asia/Tokyo}"))
+    run("build")
+    # Half past eight in the morning of the ninth: the eighth in Greenwich.
+    (tmp_path / "content" / "9.md").write_text(article("Early", 9).replace("09:00", "08:30"))
+    assert "  + Early (2025-05-09)  new" in run("diff").output
+    assert "Early</a> (2025-05-09)" in run("diff", "--html").output
+
+
+def test_what_the_window_of_a_flood_has_no_room_for_is_rejected_with_it(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("feeds: {", "feeds: {window: 3, "))
+    run("build")
+    for day in range(10, 19):
+        (tmp_path / "content" / f"{day}.md").write_text(article(f"T{day}", day))
+    result = run("build")
+    assert "6 entries would be new at once" in result.output + result.stderr
+    assert run("reject").output == "all: published\n"
+    titles = [item["title"] for item in json.loads((tmp_path / "public" / "feeds" / "all.json").read_text())["items"]]
+    assert titles == ["T8", "T7", "T6"]
+    log = [line.partition(" ")[2] for line in run("log").output.splitlines()]
+    assert {f"x all: rejected T{day}" for day in range(10, 19)} < set(log)
+    assert log[-1] == "> all: released (what was rejected is left out)"
+
+
 def test_a_feed_that_there_is_none_of_is_refused(run: Run) -> None:
     assert run("diff", "nothing").exit_code == 4

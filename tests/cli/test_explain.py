@@ -96,7 +96,7 @@ def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
     run("build")
     told = run("explain", "one.md").output
     assert "tag:example.org,2025-05-01:one (made by the scheme tag when it was first seen)" in told
-    assert "first in a feed" in told
+    assert "out since" in told
     (tmp_path / "content" / "one.md").write_text(article("One", "2025-05-20 09:00", "categories: [人工知能]\n"))
     run("build")
     told = run("explain", "one.md").output
@@ -106,6 +106,18 @@ def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "content" / "one.md").unlink()
     run("build")
     assert "there is no such file any more" in run("explain", "tag:example.org,2025-05-01:one").output
+
+
+def test_what_is_withdrawn_and_stands_in_a_held_feed_is_said_to(run: Run, tmp_path: Path) -> None:
+    run("build")
+    (tmp_path / "content" / "two.md").unlink()
+    run("build")
+    said = run("explain", "two.md").output
+    assert "It is in no feed: there is no such file any more" in said
+    assert "  but readers still have it in no-ai, tea, held as it was: feedservice release, or reject" in said
+    assert json.loads(run("explain", "two.md", "--json").output)["still_in"] == ["no-ai", "tea"]
+    run("release")
+    assert "still" not in run("explain", "two.md").output
 
 
 def test_what_was_announced_is_told(run: Run, tmp_path: Path) -> None:

@@ -121,3 +121,15 @@ def test_it_is_known_which_new_entries_a_feed_is_held_for() -> None:
     verdict = judge(told(new=five), Known(fresh=(), doubtful={each.id: "gone.md" for each in five}), Guard(), NOW)
     assert verdict.about == tuple(each.id for each in five)
     assert [reason.text for reason in verdict.reasons][3:] == ["2 more would be new, and resemble posts that are gone"]
+
+
+def test_dates_are_told_in_the_zone_of_the_site() -> None:
+    late = dataclasses.replace(shown(1), published=datetime(2025, 1, 1, 20, tzinfo=UTC), updated=NOW)
+    for zone, day in (("UTC", "2025-01-01"), ("Asia/Tokyo", "2025-01-02")):
+        verdict = judge(told(new=(late,)), Known(fresh=(), zone=zone), Guard(), NOW)
+        assert verdict.reasons[0].text == f"1 entry older than 7d would be new: 'T1' ({day})"
+
+
+def test_a_feed_of_one_entry_says_which_it_is() -> None:
+    verdict = judge(told(gone=some(1), held=1, shown=0), Known(fresh=()), Guard(), NOW)
+    assert verdict.reasons[0].text == "its only entry would be gone: 'T0'"
