@@ -104,12 +104,20 @@ def snippet(specs: Sequence[FeedSpec]) -> bytes:
 def xml_stylesheet(site: SitePage | None = None, specs: Sequence[FeedSpec] = ()) -> bytes:
     """Return the CSS that a feed names in ``<?xml-stylesheet type="text/css"?>``, for Atom and RSS alike.
 
-    It says what a feed is, in Japanese and English, and where its preview is: for ``specs`` by their ``rel=self`` address,
-    for others the page of all feeds. A feed must not need it: browsers ignore it unless the media type is ``application/xml``.
+    It says what a feed is, in the languages of the site and its feeds (without a site, in all there are), and where its preview
+    is: for ``specs`` by their ``rel=self`` address, for others the page of all feeds. A feed must not need it: browsers ignore
+    it unless the media type is ``application/xml``.
     """
+    tags = ["ja", "en"] if site is None else [site.language, *(spec.language for spec in specs)]
+    spoken = {texts.chosen(tag).language: texts.chosen(tag) for tag in tags}
     previews = [] if site is None else [(tuple(spec.urls.values()), site.preview_urls[spec.key]) for spec in specs]
     fallback = None if site is None else site.index_url
-    return _rendered("feed.css.j2", previews=previews, index_url=fallback, css_string=css_string)
+    said = {
+        "explained": "\n".join(each.this_is_a_feed for each in spoken.values()),
+        "all_feeds": " / ".join(each.index for each in spoken.values()),
+        "readable": " / ".join(each.readable for each in spoken.values()),
+    }
+    return _rendered("feed.css.j2", previews=previews, index_url=fallback, css_string=css_string, **said)
 
 
 def alternates(specs: Sequence[FeedSpec]) -> tuple[Alternate, ...]:
@@ -160,8 +168,8 @@ def content_security_policy(site: SitePage) -> str:
 
 def css_string(text: str) -> str:
     """Return ``text`` as a CSS string token in double quotes (CSS Syntax Level 3 §4.3.5)."""
-    # Everything that is no plain letter, digit or address punctuation is written as a code point, which no parser can misread.
-    return '"' + "".join(c if c.isalnum() or c in "-._~:/?#[]@!$&()*+,;=%" else f"\\{ord(c):x} " for c in text) + '"'
+    # Everything that is no plain letter, digit or punctuation is written as a code point, which no parser can misread.
+    return '"' + "".join(c if c.isalnum() or c in "-._~:/?#[]@!$&()*+,;=% 、。" else f"\\{ord(c):x} " for c in text) + '"'
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,10 @@ class Words:
     language_of_feed: str
     other_feeds: str
     this_site: str
+    this_is_a_feed: str
+    """What a feed that is opened in a browser says of itself."""
+    readable: str
+    """What its preview is called there."""
     zone: str
     """``{zone}``."""
     generator: str
@@ -73,6 +77,8 @@ class Words:
 JAPANESE = Words(
     language="ja",
     skip="本文へ移動",
+    this_is_a_feed="これはフィードです。このページのアドレスをコピーし、購読リーダーに登録してください。",
+    readable="読みやすいプレビュー",
     index="フィード一覧",
     index_title="フィード一覧 – {site}",
     index_explained="フィードは、新しい記事をリーダーに自動で届けるしくみです。"
@@ -124,6 +130,8 @@ JAPANESE = Words(
 
 ENGLISH = Words(
     language="en",
+    this_is_a_feed="This is a feed. To subscribe, copy the address of this page into a feed reader.",
+    readable="Preview for people",
     skip="Skip to content",
     index="Feeds",
     index_title="Feeds – {site}",

@@ -214,19 +214,19 @@ class Desk:
 
 
 def subject_of(decision: Decision, asked: Asked) -> Subject | None:
-    """Return what is counted of an answer; None when it is no feed's."""
+    """Return what is counted of an answer; None when it is no feed's, or when nobody reads it: who asks HEAD takes no entries."""
     held = decision.held
-    if held is None or held.published.format not in COUNTED or asked.method not in {"GET", "HEAD"}:
+    if held is None or held.published.format not in COUNTED or asked.method != "GET":
         return None
-    coding, get = decision.answer.coding, asked.method == "GET"
+    coding = decision.answer.coding
     sent = held.resource.variants[coding].length if coding is not None else len(decision.text)
     return Subject(
         feed=held.published.feed,
         format=held.published.format,
         conditional=asked.has("if-none-match") or asked.has("if-modified-since"),
         status=decision.answer.status,
-        sent=sent if get else 0,
-        full=held.published.size if get else 0,
+        sent=sent,
+        full=held.published.size,
     )
 
 

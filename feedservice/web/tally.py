@@ -43,7 +43,7 @@ class Observation:
     sent: int
     """Bytes of the body sent."""
     full: int
-    """Bytes that the plainest answer would have had: of the whole uncoded document; 0 for HEAD."""
+    """Bytes that the plainest answer would have had: of the whole uncoded document."""
     at: datetime
 
 

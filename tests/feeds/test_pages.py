@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -433,6 +434,10 @@ def test_the_style_sheet_of_xml_says_what_a_feed_is_and_where_the_preview_of_eac
         for address in feed.urls.values():
             assert f"[href={pages.css_string(address)}]" in css
         assert f"--preview: {pages.css_string(f'https://example.org/feeds/{feed.key}/')};" in css
+    english = [dataclasses.replace(feed, language="en") for feed in FEEDS]
+    plain = pages.xml_stylesheet(dataclasses.replace(site(FEEDS), language="en"), english).decode()
+    assert "This is a feed." in plain
+    assert "フィード" not in plain
     bare = pages.xml_stylesheet().decode()
     assert "これはフィードです。" in bare
     assert "--preview" not in bare

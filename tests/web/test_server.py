@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -477,4 +478,16 @@ def test_other_places_to_listen(kit: Any, site: Any, tmp_path: Any, place: str, 
         assert kit.answer(connection).status == 304
         connection.sendall(f"GET {FEED} HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n".encode())
         assert kit.answer(connection).status == 421
+    assert live.stop()
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_who_asks_only_for_the_head_is_no_reader(kit: Any, site: Any, prepare: bool) -> None:
+    desk = kit.desk(site.library())
+    live = kit.Live(desk, prepare=prepare).start()
+    for line in (f"HEAD {FEED}", f"HEAD {FEED}", f"GET {FEED}", f"OPTIONS {FEED}", "GET /feeds/"):
+        assert live.ask(line, "User-Agent: monitor/1").status in {200, 204}
+    live.call(lambda: desk.counts.settle(100, datetime.now(UTC)))
+    counted = desk.counts.tally.feeds["all"]
+    assert (counted.requests, [each.requests for each in counted.clients.values()]) == (1, [1])
     assert live.stop()
