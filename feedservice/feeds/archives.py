@@ -9,20 +9,22 @@ A subscription document has the newest entries. What it has no room for stands i
   are, the feed is never called complete again: who has read an archive would not hear of what is taken out of it.
 - An archive is sealed before it is written. RFC 5005 §4 calls it an error to link to one that still grows: a reader that has
   been there does not come back (§4.2). What is in no archive yet is therefore always in the subscription document, and
-  entries are sealed when that has no room for one of them any more: the oldest ones, at most ``size`` at a time.
+  entries are sealed before that has no room for one of them any more: the oldest ones, at most ``size`` at a time.
+- An archive that nobody needs yet, because the subscription document still shows all its entries, is there and not linked to. It
+  joins the chain, and gets its ``next-archive`` from the one before it, by the post that pushes out its first entry.
 - A sealed archive has the same members for ever. An entry that is taken back keeps its place and is not rendered; one that
   returns, returns there. One that arrives late, with a date older than all that is shown, is sealed at once with
   whatever is waiting.
-- A new post changes the subscription document and one archive at most: the one it seals, or the last but one, which gets
-  its ``next-archive`` one post after its neighbour was sealed and not by the same post. There are two exceptions. The
-  first two archives begin together, because the first would have neither neighbour, and validators ask for one; and a
-  late arrival that is sealed alone is linked to at once. An edited or removed entry changes the archive that it is in.
+- A new post changes the subscription document and one archive at most: the one it seals, or the one before the archive that joins
+  the chain by it. There are two exceptions. The first two archives begin together, because the first would have neither
+  neighbour, and validators ask for one; and a late arrival is sealed and linked to at once. An edited or removed entry
+  changes the archive that it is in.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -33,8 +35,8 @@ from feedservice.taxonomy import encode_path
 
 _SMALLEST = 2
 """``size`` of archives that are not all written twice by the post that seals the next one."""
-_PUSHED_OUT = 2
-"""Entries of the newest archive that are no longer shown when the archive before it links to it: one was at its sealing."""
+_TOGETHER = 2
+"""Archives that begin together: the first one is never without a neighbour."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Place:
 
 
 def extend(membership: Membership, live: Iterable[str], shown: Collection[str], *, size: int) -> Membership:
-    """Seal archives until each entry is shown or in one.
+    """Seal archives until each entry is shown or in one, and so is the one that the next post pushes out.
 
     ``live`` are the distinct ids of all entries of the feed, oldest first; ``shown`` those that its subscription document has
     room for. ``size`` is the most that an archive holds, at least 2; sensibly the number that is shown. The result is the
@@ -77,42 +79,57 @@ def extend(membership: Membership, live: Iterable[str], shown: Collection[str], 
     if size < _SMALLEST:
         raise ValueError(f"an archive holds at least {_SMALLEST} entries, not {size}")
     archived = frozenset(chain.from_iterable(membership.archives))
-    visible = frozenset(shown)
-    waiting = [identity for identity in live if identity not in archived]
+    visible, everyone = frozenset(shown), list(live)
+    waiting = [identity for identity in everyone if identity not in archived]
     hidden = max((at for at, identity in enumerate(waiting) if identity not in visible), default=-1)
     sealed = [tuple(waiting[start : start + size]) for start in range(0, hidden + 1, size)]
     if not membership.archives and len(sealed) == 1 and len(sealed[0]) > 1:
         half = len(sealed[0]) // 2
         sealed = [sealed[0][:half], sealed[0][half:]]
+    if len(membership.archives) + len(sealed) >= _TOGETHER:
+        sealed += _ahead(waiting[sum(map(len, sealed)) :], everyone, visible, size)
     return Membership(archives=(*membership.archives, *sealed)) if sealed else membership
+
+
+def _ahead(waiting: Sequence[str], live: Sequence[str], visible: Collection[str], size: int) -> list[tuple[str, ...]]:
+    """Return the archive that the next post needs, none when it needs none: with it, that post has one thing less to write."""
+    oldest = next((identity for identity in live if identity in visible), None)
+    enough = len(waiting) >= max(_SMALLEST, min(size, len(visible)))
+    return [tuple(waiting[:size])] if enough and waiting[0] == oldest else []
 
 
 def archives(membership: Membership, live: Iterable[str], shown: Collection[str]) -> tuple[Archive, ...]:
     """Return the archive documents of a feed, oldest first; ``live`` and ``shown`` as for ``extend``."""
     place = {identity: at for at, identity in enumerate(live)}
-    visible = frozenset(shown)
+    chained, visible = linked(membership, place, shown), frozenset(shown)
+    if len(visible) < _SMALLEST and chained == len(membership.archives) > _TOGETHER:
+        # A document of one entry has nothing to seal ahead: there the link comes with the next post.
+        chained -= sum(identity not in visible for identity in membership.archives[-1]) < _SMALLEST
     return tuple(
         Archive(
             number=number,
             entries=tuple(sorted((one for one in members if one in place), key=place.__getitem__, reverse=True)),
-            followed=_followed(membership, number, visible),
+            followed=number < chained,
         )
         for number, members in enumerate(membership.archives, 1)
     )
 
 
-def _followed(membership: Membership, number: int, visible: Collection[str]) -> bool:
-    count = len(membership.archives)
-    if number + 1 != count:
-        return number < count
-    newest = membership.archives[-1]
-    hidden = sum(identity not in visible for identity in newest)
-    return number == 1 or hidden >= min(_PUSHED_OUT, len(newest))
+def linked(membership: Membership, live: Iterable[str], shown: Collection[str]) -> int:
+    """Return how many archives are in the chain: all of them, or all but the newest; ``live`` and ``shown`` as for ``extend``."""
+    count, visible = len(membership.archives), frozenset(shown)
+    if count <= _TOGETHER:
+        return count
+    newest = frozenset(membership.archives[-1]).intersection(live)
+    return count - 1 if newest and newest <= visible else count
 
 
-def subscription_head(head: FeedHead, membership: Membership, *, base: str) -> FeedHead:
-    """Return the head of a subscription document with its history; ``base`` is that of ``place``."""
-    newest = len(membership.archives)
+def subscription_head(head: FeedHead, membership: Membership, *, base: str, newest: int | None = None) -> FeedHead:
+    """Return the head of a subscription document with its history.
+
+    ``base`` is that of ``place``, ``newest`` what ``linked`` says; None: all archives are in the chain.
+    """
+    newest = len(membership.archives) if newest is None else newest
     history = History(prev_archive=_urls(head.spec, newest, base)) if newest else History(complete=True)
     return dataclasses.replace(head, history=history)
 

@@ -308,8 +308,9 @@ def _head(
     history = None if settings.histories is None else settings.histories.get(feed.spec.key)
     if history is not None:
         shown = [each.id for each in window]
-        history = archives.extend(history, [each.id for each in reversed(members)], shown, size=max(2, len(shown)))
-        return archives.subscription_head(head, history, base=base), history
+        live = [each.id for each in reversed(members)]
+        history = archives.extend(history, live, shown, size=max(2, len(shown)))
+        return archives.subscription_head(head, history, base=base, newest=archives.linked(history, live, shown)), history
     # Without archives nothing can be said of a feed that has more than it shows.
     whole = len(window) == len(members)
     return (archives.subscription_head(head, Membership(), base=base) if whole else head), None

@@ -72,6 +72,27 @@ def test_an_archive_keeps_its_members_and_a_new_post_touches_one_archive_at_most
     assert len(after) > len(before)
 
 
+def links(path: Path) -> dict[str, str]:
+    return {link.rel: urlsplit(link.href).path for link in feedparser.parse(path.read_bytes()).feed.links}
+
+
+def test_the_chain_is_the_same_in_both_directions_after_every_post(make_site: MakeSite) -> None:
+    loaded = make_site(posts(1, 8), EXTRA)
+    build(loaded)
+    root, lengths = loaded.root / "public", set()
+    for n in range(9, 16):
+        build(make_site(posts(n, n), EXTRA))
+        forth, path = ["/feeds/all/archive/1.atom"], "/feeds/all/archive/1.atom"
+        while (path := links(root / path.lstrip("/")).get("next-archive", "")) != "":
+            forth.append(path)
+        back, path = list[str](), "/feeds/all.atom"
+        while (path := links(root / path.lstrip("/")).get("prev-archive", "")) != "":
+            back.append(path)
+        assert forth == back[::-1]
+        lengths.add(len(back))
+    assert len(lengths) > 2
+
+
 def test_a_late_arrival_is_in_an_archive_of_its_own_and_moves_nothing(make_site: MakeSite) -> None:
     loaded = make_site(posts(2, 9), EXTRA)
     build(loaded)
