@@ -137,7 +137,7 @@ def test_any_sequence_of_changes_gives_what_a_pass_without_memory_gives(
 ) -> None:
     """Everything that can happen to posts, in a random order that is always the same."""
     chance = random.Random(7)
-    extra = "feeds: {window: 3, tags: true, authors: true, languages: true}\ncontent: {exclude: [{robots: noindex}]}\nguard: {enabled: false}\n"
+    extra = "feeds: {window: 3, tags: true, authors: true, languages: true, compress: []}\ncontent: {exclude: [{robots: noindex}]}\nguard: {enabled: false}\n"
     names = [f"{folder}{n}.md" for folder in ("", "x/") for n in range(4)]
     loaded = make_site({"fixed.md": post("fixed", "2025-01-01")}, extra)
     engine.build(loaded, now=NOW)
