@@ -239,7 +239,7 @@ class CategoryFeed(Presentation):
     feed: bool = True
     """Whether the category has a feed of its own."""
     retired: bool = False
-    """The feed has ended: it stays where it is, and its JSON form says `expired`, so that readers stop asking."""
+    """The feed has ended: it stays where it is and says so, JSON by `expired`, Atom and RSS by a last entry."""
 
 
 class QueryFeed(Presentation):

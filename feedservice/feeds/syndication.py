@@ -20,12 +20,11 @@ from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
 
 from feedservice import dates
-from feedservice.feeds import elements, podcast
+from feedservice.feeds import elements, notices, podcast
 from feedservice.feeds.elements import ATOM, CONTENT, DC, HISTORY, MEDIA, TOMBSTONES, XML_LANG, Element, Tree
 from feedservice.feeds.links import history_links
 from feedservice.feeds.stamps import Stamps, head_zone, stamps
 from feedservice.feeds.text import ILLEGAL, feed_title, named, terms_of, title_of, written
-from feedservice.feeds.words import chosen
 from feedservice.model import Enclosure, Entry, FeedHead, Person, Profile
 
 GENERATOR = "feedservice"
@@ -287,6 +286,8 @@ class _FeedElements:
         for entry in self._head.withdrawn:
             when = dates.rfc3339(entry.updated, zone)
             elements.add(feed, f"{{{TOMBSTONES}}}deleted-entry", ref=entry.atom_id or entry.id, when=when)
+        if notices.has_ended(self._head):
+            notices.ended_atom(feed, self._head)
         return feed
 
     def extend_rss(self, rss: Element) -> Element:
@@ -304,19 +305,10 @@ class _FeedElements:
             for person in named(head.authors):
                 elements.add(channel, f"{{{DC}}}creator", person.name)
         for entry in head.withdrawn if head.notices else ():
-            _notice(channel, entry, head)
+            notices.withdrawn(channel, entry, head)
+        if notices.has_ended(head):
+            notices.ended_rss(channel, head)
         return rss
-
-
-def _notice(channel: Element, entry: Entry, head: FeedHead) -> None:
-    """Add an item under the id of an entry that was taken back: readers that update entries show it in its place."""
-    said = chosen(head.spec.language)
-    item = elements.add(channel, "item")
-    elements.add(item, "title", said.withdrawn.format(title=title_of(entry)))
-    elements.add(item, "link", head.spec.home_url)
-    elements.add(item, "description", said.withdrawn_explained)
-    elements.add(item, "guid", entry.id, isPermaLink="true" if entry.id_is_permalink else "false")
-    elements.add(item, "pubDate", dates.rfc5322(entry.published, head_zone(head)))
 
 
 def _marks(head: FeedHead) -> tuple[str, ...]:

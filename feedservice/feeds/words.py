@@ -61,6 +61,11 @@ class Words:
     withdrawn: str
     """Title of a notice in a feed: ``{title}``."""
     withdrawn_explained: str
+    ended: str
+    """Of a feed: in a word."""
+    ended_title: str
+    """Title of the last entry of a feed that has ended: ``{feed}``."""
+    ended_explained: str
     one: str
     """Count of one post."""
     many: str
@@ -110,6 +115,9 @@ JAPANESE = Words(
     generator="{generator} で配信しています。",
     withdrawn="【取り下げ】{title}",
     withdrawn_explained="この記事は取り下げられました。",
+    ended="終了",
+    ended_title="「{feed}」は終了しました",
+    ended_explained="このフィードに新しい記事が届くことはありません。購読を解除してかまいません。",
     one="1件",
     many="{count}件",
     date="{year}年{month}月{day}日",
@@ -165,6 +173,9 @@ ENGLISH = Words(
     generator="Published with {generator}.",
     withdrawn="Withdrawn: {title}",
     withdrawn_explained="This entry has been withdrawn.",
+    ended="Ended",
+    ended_title="{feed} has ended",
+    ended_explained="No new posts will come in this feed: you may unsubscribe.",
     one="1 post",
     many="{count} posts",
     date="{day} {month} {year}",

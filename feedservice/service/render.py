@@ -295,7 +295,8 @@ def _head(
 ) -> tuple[FeedHead, Membership | None]:
     """Return the head of a subscription document, and the feed's archives with what this pass seals."""
     head = assemble.head(feed.spec, window, config, epoch=oldest)
-    newest = max([head.updated, *(each.updated for each in feed.withdrawn)])
+    # The notice of a feed that has ended comes after its entries.
+    newest = max([head.updated, *(each.updated for each in feed.withdrawn)]) + timedelta(seconds=int(feed.spec.retired))
     head = dataclasses.replace(head, withdrawn=tuple(feed.withdrawn), notices=config.feeds.notices)
     updated = freshness.updated(
         newest,

@@ -1,4 +1,4 @@
-"""Entries that were taken back: RFC 6721 in Atom, a notice in RSS, nothing in JSON Feed."""
+"""Entries that nobody wrote: RFC 6721 and notices of what was taken back, and the last entry of a feed that has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import feedparser
 import pytest
 
-from feedservice.feeds import elements, lint
+from feedservice.feeds import archives, elements, lint
+from feedservice.feeds.archives import Archive
 from feedservice.feeds.elements import TOMBSTONES
 from feedservice.feeds.formats import FORMATS
 from tests.feeds.conftest import Make
@@ -55,3 +56,29 @@ def test_what_contradicts_itself_is_seen(make: Make) -> None:
     assert broken != body
     assert [problem.rule for problem in lint.check(make.document("atom", broken))] == ["feed.tombstone"]
     assert set(FORMATS) == {"atom", "rss", "json"}
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("ja", "「AIコンパス」は終了しました"), ("en", "AIコンパス has ended"), ("de", "AIコンパス has ended")],
+)
+@pytest.mark.parametrize("entries", [0, 1])
+def test_a_feed_that_has_ended_says_so_last(make: Make, language: str, title: str, entries: int) -> None:
+    head = make.head(retired=True, language=language, title="AIコンパス")
+    newest = make.entry(1).updated
+    head = dataclasses.replace(head, updated=newest + timedelta(seconds=1))
+    for name in ("atom", "rss"):
+        document = make.document(name, make.body(name, [make.entry(number) for number in range(1, entries + 1)], head))
+        assert lint.check(document) == ()
+        read = feedparser.parse(document.body)
+        assert [entry.title for entry in read.entries if entry.id == f"{head.id}#ended"] == [title]
+        assert len(read.entries) == entries + 1
+    assert b"#ended" not in make.body("json", [], head)
+
+
+def test_its_archives_are_what_they_were(make: Make) -> None:
+    head = make.head(retired=True)
+    archive = archives.archive_head(head, Archive(number=1, entries=(), followed=False), base="https://example.org/feeds")
+    for name in ("atom", "rss"):
+        assert b"#ended" in make.body(name, [make.entry()], head)
+        assert b"#ended" not in make.body(name, [make.entry()], archive)

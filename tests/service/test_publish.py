@@ -308,8 +308,14 @@ def test_one_entry_that_would_break_a_feed_is_left_out_of_it_and_named(
 
 def test_a_retired_category_says_so_in_json_and_stays_where_it_is(make_site: MakeSite) -> None:
     loaded = make_site(POSTS, "feeds:\n  categories:\n    C#: {retired: true}\n")
-    build(loaded)
+    report = build(loaded)
     public = loaded.root / "public" / "feeds"
     assert json.loads((public / "csharp.json").read_text())["expired"] is True
     assert "expired" not in json.loads((public / "all.json").read_text())
-    assert (public / "csharp.atom").exists()
+    for name in ("atom", "rss"):
+        read = feedparser.parse((public / f"csharp.{name}").read_bytes())
+        assert {entry.title for entry in read.entries} == {"二", "「C# – 紙と活字」は終了しました"}
+        assert not read.bozo
+    assert "終了" in (public / "csharp" / "index.html").read_text()
+    assert b"\xe7\xb5\x82\xe4\xba\x86" not in (public / "all.atom").read_bytes()
+    assert [problem for problem in report.problems if problem.path.startswith("feeds/")] == []
