@@ -54,6 +54,7 @@ def build(
 
     Files whose bytes would be the same are not touched. A post with an error is left out and named; the others are
     published, and the exit code is 1. A feed that the guard holds stays as it was (feedservice release, reject).
+    Nobody is told: what is to be announced waits for feedservice run.
     With --as-of nothing is remembered and no feed is held: it shows what will be. Give it a directory of its own with --out.
     """
     loaded = loaded_of(ctx, own_config)
@@ -67,29 +68,33 @@ def build(
         output.progress() as progress,
     ):
         if out is None and as_of is None:
-            report = _remembered(loaded, server, now, strict=strict, emptied=emptied, progress=progress)
+            report, waiting = _remembered(loaded, server, now, strict=strict, emptied=emptied, progress=progress)
         else:
+            waiting = None
             # Another directory: nothing that the store should take for what is served. Another time: a question, and no more.
             report = publish.build(
                 loaded, now=now, out=target, strict=strict, progress=progress, server=server, remembers=as_of is None
             )
     if as_json:
-        click.echo(output.json_text(report_json(report)))
+        click.echo(output.json_text({**report_json(report), "untold": waiting}))
     else:
         output.say(report.problems)
-        for line in _summary(report, target, loaded, strict=strict):
+        for line in (*_summary(report, target, loaded, strict=strict), *output.untold(waiting)):
             click.echo(line)
     if report.errors:
         nothing = report.guarded and not any(each.changed for each in report.published)
         ctx.exit(4 if strict or nothing else 1)
 
 
-def _remembered(loaded: Loaded, server: ForkServer, now: datetime, *, strict: bool, emptied: bool, progress: Progress) -> Report:
+def _remembered(
+    loaded: Loaded, server: ForkServer, now: datetime, *, strict: bool, emptied: bool, progress: Progress
+) -> tuple[Report, int | None]:
     # The database takes a while to import: only who builds pays for it.
-    from feedservice.cli.engine import engine_of  # noqa: PLC0415
+    from feedservice.cli.engine import engine_of, untold  # noqa: PLC0415
 
     with contextlib.closing(engine_of(loaded, server)) as engine:
-        return engine.sweep(engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress))
+        report = engine.sweep(engine.build(loaded, now=now, strict=strict, emptied=emptied, progress=progress))
+        return report, untold(engine, loaded)
 
 
 @click.command()

@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from feedservice.config import Loaded
+from feedservice.deliveries import State
+from feedservice.push.live import LIVE
+from feedservice.service import announcing
 from feedservice.service.announcing import Announcer, Revision
 from feedservice.service.engine import Engine
 from feedservice.service.forkserver import ForkServer
@@ -34,6 +37,15 @@ def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
 
     engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce, server=server)
     return engine
+
+
+def untold(engine: Engine, loaded: Loaded) -> int | None:
+    """Return how many deliveries wait for a service that sends them; None where nobody is ever told of anything."""
+    if not announcing.is_on(loaded.config):
+        return None
+    counts = store_of(engine).counts()
+    # A look at the public URL tells nobody of anything.
+    return sum(number for (kind, state), number in counts.items() if state is State.QUEUED and kind != LIVE)
 
 
 def store_of(engine: Engine) -> SqlStore:

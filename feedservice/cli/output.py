@@ -83,6 +83,13 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def untold(waiting: int | None) -> Iterator[str]:
+    """Yield the line that says that who builds announces nothing; none where nobody is ever told of anything (None)."""
+    if waiting is not None:
+        queued = f", and {counted(waiting, 'delivery waits', 'deliveries wait')} for it" if waiting else ""
+        yield f"Nothing was announced: `feedservice run` does that{queued}."
+
+
 def listed(parts: Sequence[str]) -> str:
     """Return the parts that say something, with commas."""
     return ", ".join(part for part in parts if part)

@@ -70,17 +70,18 @@ def built(loaded: Loaded, wanted: Wanted, feeds: Sequence[str] = (), *, wait: bo
 
 def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     # The database takes longer to import than a service to answer: only who builds here pays for it.
-    from feedservice.cli.engine import engine_of  # noqa: PLC0415
+    from feedservice.cli.engine import engine_of, untold  # noqa: PLC0415
 
     with ForkServer() as server, only_one(loaded), output.progress() as progress:
         engine = engine_of(loaded, server)
         began = datetime.now(UTC)
         try:
             report = engine.sweep(engine.build(loaded, now=began, full=wanted.full, emptied=wanted.emptied, progress=progress))
+            waiting = untold(engine, loaded)
         finally:
             engine.close()
     took = (datetime.now(UTC) - began).total_seconds()
-    return told(Outcome(number=1, wanted=wanted, began=began, took=took, report=report), feeds)
+    return {**told(Outcome(number=1, wanted=wanted, began=began, took=took, report=report), feeds), "untold": waiting}
 
 
 def _lines(answer: dict[str, Any]) -> Iterator[str]:
@@ -95,6 +96,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
         f"{output.counted(posts['files'], 'post')}, {posts['published']:,} published{refused}; "
         f"{output.counted(answer['files_written'], 'file')} written in {answer['seconds']:.2f} s"
     )
+    # A service that was asked tells by itself.
+    yield from output.untold(answer.get("untold"))
 
 
 @click.command("next")

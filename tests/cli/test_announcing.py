@@ -127,6 +127,29 @@ def test_nothing_was_announced_yet(site: Path) -> None:
         assert "nothing was announced here yet" in found.output
 
 
+def write(site: Path, name: str, date: str) -> None:
+    (site / "content").mkdir(exist_ok=True)
+    (site / "content" / f"{name}.md").write_text(f"---\ntitle: {name}\ndate: {date}\n---\nText.\n", "utf-8")
+
+
+def test_building_says_that_it_announces_nothing_and_what_waits(site: Path) -> None:
+    write(site, "first", "2025-01-05")
+    assert "Nothing was announced: `feedservice run` does that.\n" in run(site, "build").output
+    write(site, "second", f"{NOW:%Y-%m-%d %H:%M:%S}+00:00")
+    # One webhook, and the hub of others for each of three formats.
+    said = "Nothing was announced: `feedservice run` does that, and 4 deliveries wait for it."
+    assert said in run(site, "rebuild").output
+    assert said in run(site, "build").output
+    assert json.loads(run(site, "build", "--json").output)["untold"] == 4
+
+
+def test_who_announces_nothing_is_not_told_so(site: Path) -> None:
+    write(site, "first", "2025-01-05")
+    (site / "config.yaml").write_text("site: {title: A, url: 'https://example.org'}\n", "utf-8")
+    assert "announced" not in run(site, "build").output + run(site, "rebuild").output
+    assert json.loads(run(site, "build", "--json").output)["untold"] is None
+
+
 def test_deliveries_say_how_far_each_feed_has_come(told: Path) -> None:
     found = run(told, "deliveries")
     assert found.exit_code == 0, found.output
