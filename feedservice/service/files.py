@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 _STAGED = ".feedservice-new"
+_PART = 1 << 18
+"""Bytes that are compared at a time."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,16 @@ def stage(target: Path, body: bytes, *, durable: bool = True) -> Staged:
 
     Raises ``OSError`` when that cannot be done; nothing is left then.
     """
+    return stage_parts(target, (body,), durable=durable)
+
+
+def stage_parts(target: Path, parts: Iterable[bytes], *, durable: bool = True) -> Staged:
+    """Do the same with bytes that come one part after the other, and are never all there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name[:200]}{_STAGED}")
     try:
         with temporary.open("wb") as file:
-            file.write(body)
+            file.writelines(parts)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
@@ -49,6 +57,20 @@ def stage(target: Path, body: bytes, *, durable: bool = True) -> Staged:
         temporary.unlink(missing_ok=True)
         raise
     return Staged(target=target, temporary=temporary)
+
+
+def alike(staged: Staged) -> bool:
+    """Return whether what waits has the very bytes of its target."""
+    try:
+        if staged.target.is_symlink() or staged.target.stat().st_size != staged.temporary.stat().st_size:
+            return False
+        with staged.target.open("rb") as old, staged.temporary.open("rb") as new:
+            while part := new.read(_PART):
+                if part != old.read(_PART):
+                    return False
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def commit(staged: Staged) -> None:

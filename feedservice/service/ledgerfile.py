@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ _FIELDS = dict.fromkeys(field.name for field in dataclasses.fields(Row))
 """In the order in which a line has them."""
 _INSTANTS = frozenset({"first_seen", "out", "published", "updated", "withdrawn", "gone", "broken", "date"})
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+_TOGETHER = 1_000
+"""Lines that are written at a time."""
 _NEEDED = ("id", "path", "origin", "first_seen")
 
 
@@ -116,19 +118,35 @@ def rows_of(lines: Sequence[tuple[int, str]], path: Path) -> list[Row]:
 
 def text_of(rows: Iterable[Row]) -> str:
     """Return the text of a ledger file."""
-    return "\n".join([HEADER, *(line_of(row) for row in ledger.ordered(rows)), ""])
+    return "".join(_pieces(rows))
+
+
+def parts_of(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the bytes of a ledger file, some at a time: all of a large one are as much memory as its rows."""
+    for piece in _pieces(rows):
+        yield piece.encode("utf-8", "surrogatepass")
+
+
+def _pieces(rows: Iterable[Row]) -> Iterator[str]:
+    yield f"{HEADER}\n"
+    ordered = ledger.ordered(rows)
+    for start in range(0, len(ordered), _TOGETHER):
+        yield "".join(f"{line_of(row)}\n" for row in ordered[start : start + _TOGETHER])
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
     """Replace the file, durably, unless it says the same. Raises ``OSError``."""
-    replace(path, text_of(rows).encode("utf-8", "surrogatepass"))
+    replace(path, parts_of(rows))
 
 
-def replace(path: Path, body: bytes) -> None:
+def replace(path: Path, parts: Iterable[bytes]) -> None:
     """Replace the bytes of the file, durably, unless they are the same. Raises ``OSError``."""
-    if not files.same(path, body):
-        files.commit(files.stage(path, body))
-        files.settle({path.parent})
+    staged = files.stage_parts(path, parts)
+    if files.alike(staged):
+        files.discard(staged)
+        return
+    files.commit(staged)
+    files.settle({path.parent})
 
 
 def stored(row: Row) -> LedgerRow:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from feedservice.feeds import reunion
@@ -105,9 +105,9 @@ class Ledger:
             return
         self.rows |= found
         if self._due or self._stamp is None or len(self.rows) <= _SMALL or len(found) > len(self.rows) // 4:
-            body = ledgerfile.text_of(self.rows.values()).encode("utf-8", "surrogatepass")
-            ledgerfile.replace(self.path, body)
-            self._hash = _hash(body)
+            said = _hash(b"")
+            ledgerfile.replace(self.path, _hashed(ledgerfile.parts_of(self.rows.values()), said))
+            self._hash = said
             self._due = False
         else:
             lines = "".join(f"{ledgerfile.line_of(row)}\n" for row in found.values()).encode("utf-8", "surrogatepass")
@@ -164,6 +164,12 @@ def _append(path: Path, lines: bytes) -> None:
 
 def _hash(data: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(data, digest_size=16)
+
+
+def _hashed(parts: Iterable[bytes], said: hashlib.blake2b) -> Iterator[bytes]:
+    for part in parts:
+        said.update(part)
+        yield part
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
