@@ -16,7 +16,7 @@ from datetime import datetime
 from feedservice import dates
 from feedservice.config.schema import Content, Rule, Site
 from feedservice.model import Person, Post, Problem, Severity, Source, Value
-from feedservice.posts import address, defaults, fields, frontmatter, media, permalink
+from feedservice.posts import address, defaults, fields, frontmatter, htmlmeta, media, permalink
 from feedservice.posts.keys import Field, Fields, Origin
 from feedservice.posts.sketch import sketch
 from feedservice.posts.text import plain_title, xml_text
@@ -97,6 +97,8 @@ def parse(source: Source, context: Context) -> Parsed:
     read = frontmatter.read(source.data, dialect=context.dialect, max_bytes=context.content.max_front_matter_bytes)
     if isinstance(read, tuple):
         return _refused(source, *read)
+    if context.dialect == "pelican" and source.path.lower().endswith(HTML_ENDINGS):
+        read = htmlmeta.completed(read)
     reader = _Reader(source, read, context)
     post = reader.post()
     refers = any(mark in source.data for mark in _REFERENCES.get(context.dialect, ()))
@@ -290,7 +292,7 @@ class _Reader:
 
     def summary(self) -> str | None:
         text = self.text("excerpt")
-        return " ".join(self.clean(text, "summary").split()) if text is not None else None
+        return plain_title(self.clean(text, "summary")) if text is not None else None
 
     def link(self, shown: dates.Reading, title: str, categories: Sequence[str], slug: str | None) -> str | None:
         site, dialect = self.context.site, self.context.dialect

@@ -416,3 +416,17 @@ def test_no_bytes_crash_the_parser(data: bytes) -> None:
 def test_no_front_matter_crashes_the_parser(values: dict[str, object]) -> None:
     parsed = parse(Source(path="2025-01-01-a.md", data=(json.dumps(values) + "\n\nbody").encode("utf-8", "replace")), context())
     assert parsed.post is not None or any(problem.severity is Severity.ERROR for problem in parsed.problems)
+
+
+@pytest.mark.parametrize(
+    ("typed", "summary"),
+    [
+        ("'**Bold** and *em* and `code`'", "Bold and em and code"),
+        ("'A <b>move</b> &amp; more'", "A move & more"),
+        ("'a < b, Vec<T>, __init__, 5 * 3'", "a < b, Vec<T>, __init__, 5 * 3"),
+        ("|\n  two\n  lines", "two lines"),
+        ("false", None),
+    ],
+)
+def test_a_summary_is_plain_text_as_a_title_is(typed: str, summary: str | None) -> None:
+    assert post(f"title: T\nexcerpt: {typed}").summary == summary
