@@ -347,7 +347,7 @@ class Advanced:
     """A subscription after an attempt. With an old fence, nothing of it is written."""
 
     subscription: Subscription
-    """Of it only ``delivered``, ``delivered_at``, ``attempts``, ``due_at`` and ``last`` are written."""
+    """Of it only ``delivered``, ``delivered_at``, ``attempts``, ``last`` and, while it is behind, ``due_at`` are written."""
     ended: bool = False
     """The subscriber is gone (410)."""
 

@@ -279,20 +279,34 @@ def distribution(subscription: Subscription, version: TopicVersion, sent: frozen
 
 def distributed(subscription: Subscription, version: int, outcome: Outcome, *, jitter: float, now: datetime) -> Advanced:
     """Return the subscription after an attempt to bring it up to ``version``; the body of the answer is ignored (§7)."""
+    last = dataclasses.replace(outcome, answer=b"") if outcome.answer else outcome
     if outcome.confirmed:
-        after = dataclasses.replace(
-            subscription, delivered=version, delivered_at=now, attempts=0, due_at=now, last=_bare(outcome)
-        )
-        return Advanced(subscription=after)
+        return Advanced(subscription=_confirmed(subscription, version, last, now))
     gone = outbox.by_status(outcome, persistent=True).verdict is Verdict.GONE
     seconds = outbox.wait(max(1, subscription.attempts), jitter=jitter, retry_after=outcome.retry_after)
     # After the last attempt this version is given up. The subscription lives until its lease ends, and newer versions are tried.
     due_at = now + timedelta(seconds=seconds) if seconds is not None else max(now, subscription.lease_end)
-    return Advanced(subscription=dataclasses.replace(subscription, due_at=due_at, last=_bare(outcome)), ended=gone)
+    return Advanced(subscription=dataclasses.replace(subscription, due_at=due_at, last=last), ended=gone)
 
 
-def _bare(outcome: Outcome) -> Outcome:
-    return dataclasses.replace(outcome, answer=b"")
+def _confirmed(subscription: Subscription, version: int, last: Outcome, now: datetime) -> Subscription:
+    # Named one by one, not by ``dataclasses.replace``, which takes three times as long: this is done for every subscriber.
+    return Subscription(
+        key=subscription.key,
+        host=subscription.host,
+        secret=subscription.secret,
+        method=subscription.method,
+        procedure=subscription.procedure,
+        verified_at=subscription.verified_at,
+        lease_end=subscription.lease_end,
+        delivered=version,
+        delivered_at=now,
+        tried=subscription.tried,
+        attempts=0,
+        due_at=now,
+        last=last,
+        fence=subscription.fence,
+    )
 
 
 def held_back(subscription: Subscription, seconds: float, now: datetime, *, since: datetime | None = None) -> Advanced:

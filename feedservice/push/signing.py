@@ -29,7 +29,7 @@ def hub_signature(method: str, secret: bytes, body: bytes) -> str:
     """Return the value of ``X-Hub-Signature``: ``method=hexdigest`` (WebSub §7.1). Raises ``ValueError`` for another method."""
     if method not in METHODS:
         raise ValueError(f"there is no signature method {method!r}")
-    return f"{method}={hmac.new(secret, body, method).hexdigest()}"
+    return f"{method}={hmac.digest(secret, body, method).hex()}"
 
 
 def is_hub_signature(given: str, secret: bytes, body: bytes) -> bool:

@@ -114,6 +114,8 @@ class Deliverer:
         self._due: datetime | None = None
         self._tidy_at: datetime | None = None
         self._crowded: asyncio.TimerHandle | None = None
+        self._pumping = False
+        """What can be sent is going to be, in the next turn of the loop."""
         self._failures = 0
         """Of the store, in a row."""
         self._told = ""
@@ -314,6 +316,7 @@ class Deliverer:
         self._pump_if_running()
 
     def _pump_if_running(self) -> None:
+        self._pumping = False
         if not self._stopping:
             self._pump()
 
@@ -343,7 +346,10 @@ class Deliverer:
                 self._ended(item, outcome)
             self._lanes.done(lane, host, number, outcome, self._tools.now())
             self._woken.set()
-            self._pump_if_running()
+            if not self._pumping:
+                # Once for all that have ended in this turn of the loop.
+                self._pumping = True
+                asyncio.get_running_loop().call_soon(self._pump_if_running)
 
     def _request(self, item: Item, now: datetime) -> Request:
         if isinstance(item.what, Delivery):

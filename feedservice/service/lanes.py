@@ -143,7 +143,7 @@ class Lanes(Generic[T]):
         state = self._hosts[host]
         after = hosts.abandoned(state) if outcome is None else hosts.done(state, outcome, now, self.pace.rules)
         self._hosts[host] = after
-        for each in Lane:
+        for each in self._ready:
             self.wake(each, host)
         self._forget_hosts()
 

@@ -37,7 +37,8 @@ _TRIES = 4
 """Addresses of one name that are tried."""
 _PLACES = 10_000
 """Authorities of URLs that are known to lead somewhere."""
-_PLAIN = re.compile(r"(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+_OF_URLS = r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]*"
+_PLAIN = re.compile(rf"{_OF_URLS}(?:%[0-9A-Fa-f]{{2}}{_OF_URLS})*")
 """A URL of the characters of RFC 3986, without a fragment; httpx encodes the others."""
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose empty body has a length too (RFC 9110 §8.6)."""
@@ -181,28 +182,24 @@ class Transport(httpx.AsyncBaseTransport):
         return to
 
     async def _exchange(self, to: Destination, trust: Trust, head: bytes, body: bytes, *, bodiless: bool) -> Answer:
+        now = asyncio.get_running_loop().time()
+        until = now + self._limits.total
+        origin = (trust, to.secure, to.host, to.port)
+        connection = self._take(origin, now)
         try:
-            return await self._carry(to, trust, head, body, bodiless=bodiless)
+            if connection is not None:
+                try:
+                    return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
+                except BrokenError as error:
+                    # Closed while it was idle, and the news crossed the request. Once answered in part, it was not that.
+                    if error.begun:
+                        raise
+            connection = await self._connect(to, trust)
+            return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
         except BrokenError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout(str(error)) from error
-
-    async def _carry(self, to: Destination, trust: Trust, head: bytes, body: bytes, *, bodiless: bool) -> Answer:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        until = now + self._limits.total
-        origin = (trust, to.secure, to.host, to.port)
-        connection = self._take(origin, now)
-        if connection is not None:
-            try:
-                return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
-            except BrokenError as error:
-                # Closed while it was idle, and the news crossed the request. Once answered in part, it was not that.
-                if error.begun:
-                    raise
-        connection = await self._connect(to, trust)
-        return await self._use(connection, origin, head, body, until=until, bodiless=bodiless)
 
     async def _use(
         self, connection: Connection, origin: Origin, head: bytes, body: bytes, *, until: float, bodiless: bool

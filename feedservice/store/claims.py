@@ -24,8 +24,8 @@ _DELIVERIES = tables.deliveries
 _SUBSCRIPTIONS = tables.subscriptions
 _TOPICS = tables.topics
 
-Picked = tuple[datetime, Found]
-"""When it was due, and the row."""
+Picked = tuple[int, Found]
+"""When it was due, in microseconds, and the row: of ``deliveries``, or of ``SUBSCRIPTION`` with the live version behind it."""
 
 
 def claim(
@@ -48,7 +48,7 @@ def claim(
     return Claim(until=until, deliveries=tuple(deliveries), subscriptions=tuple(subscriptions))
 
 
-def _dated(rows: Iterable[Picked], *, is_delivery: bool) -> list[tuple[datetime, bool, Found]]:
+def _dated(rows: Iterable[Picked], *, is_delivery: bool) -> list[tuple[int, bool, Found]]:
     return [(due, is_delivery, row) for due, row in rows]
 
 
@@ -83,7 +83,7 @@ def _deliveries(connection: sa.Connection, lane: Lane, now: datetime, busy: Coll
         .limit(most)
         .with_for_update(of=_DELIVERIES, skip_locked=True)
     )
-    return [(row.due_at, row) for row in connection.execute(query)]
+    return [(outbox_rows.stamp(row.due_at), row) for row in connection.execute(query)]
 
 
 def behind_topics(connection: sa.Connection) -> Mapping[str, int]:
@@ -110,12 +110,13 @@ def never_tried(topic: str, live: int, now: datetime, busy: Collection[str]) -> 
 def _never_tried(connection: sa.Connection, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
     column = _SUBSCRIPTIONS.c
     found: list[Sequence[Picked]] = []
+    today = outbox_rows.stamp(now)
     for topic, live in behind_topics(connection).items():
-        query = sa.select(_SUBSCRIPTIONS, sa.literal(live).label("live")).where(never_tried(topic, live, now, busy))
+        query = sa.select(*outbox_rows.SUBSCRIPTION, sa.literal(live).label("live")).where(never_tried(topic, live, now, busy))
         # The index has them in this order: the millionth is not looked at for the sake of the first.
         query = query.order_by(column.tried, column.due_at).limit(most)
-        rows = connection.execute(query.with_for_update(of=_SUBSCRIPTIONS, skip_locked=True))
-        found.append([(min(row.due_at, now), row) for row in rows])
+        rows = connection.execute(query.with_for_update(of=_SUBSCRIPTIONS, skip_locked=True)).all()
+        found.append([(min(row.due_at, today), row) for row in rows])
     return list(heapq.merge(*found, key=lambda each: each[0]))[:most]
 
 
@@ -135,14 +136,14 @@ def failing(now: datetime, busy: Collection[str]) -> sa.ColumnElement[bool]:
 def _failing(connection: sa.Connection, now: datetime, busy: Collection[str], most: int) -> Sequence[Picked]:
     column, topic = _SUBSCRIPTIONS.c, _TOPICS.c
     query = (
-        sa.select(_SUBSCRIPTIONS, topic.live.label("live"))
+        sa.select(*outbox_rows.SUBSCRIPTION, topic.live.label("live"))
         .join(_TOPICS, topic.topic == column.topic)
         .where(failing(now, busy), column.due_at <= now, _free(column.claimed_until, now))
         .order_by(column.due_at)
         .limit(most)
         .with_for_update(of=_SUBSCRIPTIONS, skip_locked=True)
     )
-    return [(row.due_at, row) for row in connection.execute(query)]
+    return [(row.due_at, row) for row in connection.execute(query).all()]
 
 
 def _take_deliveries(
@@ -168,14 +169,9 @@ def _take_subscriptions(
             marked: dict[str, Any] = {"fence": column.fence + 1, "claimed_until": until, "attempts": column.attempts + 1}
             if live:
                 marked |= {"tried": live, "attempts": 1, "due_at": now}
-            connection.execute(sa.update(_SUBSCRIPTIONS).where(column.key.in_(batch)).values(marked))
-    return [_claimed(outbox_rows.subscription(row, seal), row.live, now) for row in rows]
-
-
-def _claimed(subscription: Subscription, live: int, now: datetime) -> Subscription:
-    if subscription.tried < live:
-        return dataclasses.replace(subscription, fence=subscription.fence + 1, tried=live, attempts=1, due_at=now)
-    return dataclasses.replace(subscription, fence=subscription.fence + 1, attempts=subscription.attempts + 1)
+            named = column.key.in_(sa.bindparam("keys", expanding=True))
+            connection.execute(sa.update(_SUBSCRIPTIONS).where(named).values(marked), {"keys": batch})
+    return [outbox_rows.subscription(row, seal, (row.live, now)) for row in rows]
 
 
 def next_due(connection: sa.Connection, now: datetime, busy: Collection[str]) -> datetime | None:

@@ -25,6 +25,8 @@ class Differences:
     """One database's way."""
 
     insert: Insert
+    value: str
+    """Stands for a value in a statement that is given to the driver as it is."""
     writer_settings: tuple[str, ...]
     """Said on the connection that writes, when it is new."""
     reader_settings: tuple[str, ...]
@@ -52,6 +54,7 @@ def _foreign_key(row: Row) -> str:
 DIFFERENCES: Mapping[str, Differences] = {
     "sqlite": Differences(
         insert=sqlite.insert,
+        value="?",
         writer_settings=(
             # First, because turning to WAL needs a lock as well.
             "PRAGMA busy_timeout = 10000",
@@ -72,6 +75,7 @@ DIFFERENCES: Mapping[str, Differences] = {
     ),
     "postgresql": Differences(
         insert=postgresql.insert,
+        value="%s",
         writer_settings=(),
         reader_settings=("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",),
         begin_write=None,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+
+import sqlalchemy as sa
 
 from feedservice.deliveries import (
     Delivery,
@@ -21,24 +24,33 @@ from feedservice.deliveries import (
     TopicVersion,
 )
 from feedservice.model import EntrySpan
+from feedservice.store import tables
 from feedservice.store.rows import Found, Values
 from feedservice.store.seal import Seal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_DECODER = json.JSONDecoder()
 
 
 def _dumped(value: object) -> str:
     # ASCII: an id may hold what no database text holds.
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
-def _stamp(instant: datetime) -> int:
+def stamp(instant: datetime) -> int:
+    """Return an instant as a column has it."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def _instant(stamp: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=stamp)
+    return _EPOCH + timedelta(0, 0, stamp)
+
+
+def _text(data: bytes) -> str:
+    """Read what ``tables.Exact`` has written."""
+    return data.decode("utf-8", "surrogatepass")
 
 
 def digest(key: SubscriptionKey) -> bytes:
@@ -53,7 +65,7 @@ def outcome_text(outcome: Outcome | None) -> str | None:
         return None
     answer = base64.b64encode(outcome.answer).decode() if outcome.answer else ""
     failure = outcome.failure.value if outcome.failure is not None else None
-    parts = [_stamp(outcome.started), outcome.duration, outcome.status, failure, outcome.detail, outcome.retry_after, answer]
+    parts = [stamp(outcome.started), outcome.duration, outcome.status, failure, outcome.detail, outcome.retry_after, answer]
     return _dumped(parts)
 
 
@@ -61,7 +73,7 @@ def outcome(text: str | None) -> Outcome | None:
     """Read an outcome."""
     if text is None:
         return None
-    started, duration, status, failure, detail, retry_after, answer = json.loads(text)
+    started, duration, status, failure, detail, retry_after, answer = _DECODER.raw_decode(text)[0]
     return Outcome(
         started=_instant(started),
         duration=duration,
@@ -69,7 +81,7 @@ def outcome(text: str | None) -> Outcome | None:
         failure=Failure(failure) if failure is not None else None,
         detail=detail,
         retry_after=retry_after,
-        answer=base64.b64decode(answer),
+        answer=base64.b64decode(answer) if answer else b"",
     )
 
 
@@ -171,30 +183,46 @@ def subscription_values(subscription: Subscription, seal: Seal) -> Values:
     }
 
 
-def subscription(row: Found, seal: Seal) -> Subscription:
-    """Read a row of ``tables.subscriptions``."""
+SUBSCRIPTION: Sequence[sa.ColumnElement[Any]] = tuple(
+    sa.type_coerce(column, sa.types.NULLTYPE).label(column.name) for column in tables.subscriptions.c
+)
+"""What ``subscription`` reads: all columns of ``tables.subscriptions``, as the driver has them.
+
+There may be a million rows in one fan-out, and the types of a table are one call of a function for each value.
+"""
+
+
+def subscription(row: Found, seal: Seal, claim: tuple[int, datetime] | None = None) -> Subscription:
+    """Read a row of ``SUBSCRIPTION``; with ``claim``, a live version and now, as it is after it was claimed with that."""
+    key, protocol, topic, callback, host, secret, method, procedure, verified_at, lease_end, delivered, delivered_at = row[:12]
+    tried, attempts, due_at, last, fence = row[12:17]
+    due = _instant(due_at)
+    if claim is not None:
+        live, now = claim
+        tried, attempts, due = (live, 1, now) if tried < live else (tried, attempts + 1, due)
+        fence += 1
     return Subscription(
-        key=SubscriptionKey(protocol=row.protocol, topic=row.topic, callback=row.callback),
-        host=row.host,
-        secret=seal.open(row.secret, row.key),
-        method=row.method,
-        procedure=row.procedure,
-        verified_at=row.verified_at,
-        lease_end=row.lease_end,
-        delivered=row.delivered,
-        delivered_at=row.delivered_at,
-        tried=row.tried,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        last=outcome(row.last),
-        fence=row.fence,
+        key=SubscriptionKey(protocol=protocol, topic=_text(topic), callback=_text(callback)),
+        host=_text(host),
+        secret=seal.open(secret, key),
+        method=method,
+        procedure=procedure,
+        verified_at=_instant(verified_at),
+        lease_end=_instant(lease_end),
+        delivered=delivered,
+        delivered_at=_instant(delivered_at) if delivered_at is not None else None,
+        tried=tried,
+        attempts=attempts,
+        due_at=due,
+        last=outcome(last),
+        fence=fence,
     )
 
 
 def facts_values(facts: EntryFacts) -> Values:
     """Return the row of ``tables.announced``."""
     values = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
-    values |= {"published": _stamp(facts.published), "updated": _stamp(facts.updated)}
+    values |= {"published": stamp(facts.published), "updated": stamp(facts.updated)}
     return {"id": facts.id, "facts": _dumped(values)}
 
 

@@ -106,7 +106,7 @@ class SqlOutbox(Database):
 
         def work(connection: sa.Connection) -> int:
             ignored = outbox_writes.settle_deliveries(connection, self._ways.insert, self._seal, deliveries)
-            return ignored + outbox_writes.settle_subscriptions(connection, subscriptions)
+            return ignored + outbox_writes.settle_subscriptions(connection, self._ways.value, subscriptions)
 
         return self._write(work)
 
@@ -118,7 +118,7 @@ class SqlOutbox(Database):
     def subscriptions(self, *, protocol: str | None = None, topic: str | None = None) -> Stream[Subscription]:
         """See ``Outbox.subscriptions``."""
         column = _SUBSCRIPTIONS.c
-        query = sa.select(_SUBSCRIPTIONS).order_by(column.protocol, column.topic, column.callback)
+        query = sa.select(*outbox_rows.SUBSCRIPTION).order_by(column.protocol, column.topic, column.callback)
         if protocol is not None:
             query = query.where(column.protocol == protocol)
         if topic is not None:
@@ -130,7 +130,7 @@ class SqlOutbox(Database):
         column = _SUBSCRIPTIONS.c
         its = (column.protocol == key.protocol, column.topic == key.topic, column.callback == key.callback)
         with self._reading() as connection:
-            row = connection.execute(sa.select(_SUBSCRIPTIONS).where(*its)).one_or_none()
+            row = connection.execute(sa.select(*outbox_rows.SUBSCRIPTION).where(*its)).one_or_none()
         return None if row is None else outbox_rows.subscription(row, self._seal)
 
     def count_subscriptions(self, *, host: str | None = None, topic: str | None = None) -> int:

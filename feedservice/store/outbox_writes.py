@@ -189,22 +189,44 @@ def import_subscriptions(connection: sa.Connection, insert: Insert, seal: Seal, 
     return count
 
 
-def settle_subscriptions(connection: sa.Connection, advanced: Sequence[Advanced]) -> int:
-    """Write what came of subscriptions; return how many had an old fence."""
-    column = _SUBSCRIPTIONS.c
-    held = sa.and_(column.key == sa.bindparam("its_key"), column.fence == sa.bindparam("its_fence"))
-    names = ("delivered", "delivered_at", "attempts", "due_at", "last")
-    changed: Values = {name: sa.bindparam(f"its_{name}") for name in names} | {"claimed_until": sa.null()}
-    # What was sent may be newer than what was claimed.
-    newest = sa.case((column.tried < sa.bindparam("its_delivered"), sa.bindparam("its_delivered")), else_=column.tried)
-    moved = sa.update(_SUBSCRIPTIONS).where(held).values(changed | {"tried": newest})
-    over = sa.delete(_SUBSCRIPTIONS).where(held)
+_CURSOR = ("delivered", "delivered_at", "attempts", "last")
+_BEHIND = (*_CURSOR, "due_at")
+_AHEAD = (*_CURSOR, "tried")
+
+
+def settle_subscriptions(connection: sa.Connection, value: str, advanced: Sequence[Advanced]) -> int:
+    """Write what came of subscriptions; return how many had an old fence.
+
+    The statements are given to the driver as they are: SQLAlchemy would make a dictionary of every row and call a function for
+    every value. ``value`` stands for one (``Differences.value``). Who has got what was claimed for it is due with the next
+    version whatever ``due_at`` says: a column that is not written is one that no index is changed for.
+    """
     written = 0
     for batch in batches(advanced):
-        ended = [_held(each.subscription) for each in batch if each.ended]
-        going = [_held(each.subscription) | _cursor(each.subscription) for each in batch if not each.ended]
-        count = connection.execute(over, ended).rowcount if ended else 0
-        count += connection.execute(moved, going).rowcount if going else 0
+        ended: list[tuple[object, ...]] = []
+        moved: dict[tuple[str, ...], list[tuple[object, ...]]] = {_CURSOR: [], _BEHIND: [], _AHEAD: []}
+        for each in batch:
+            now = each.subscription
+            held = (outbox_rows.digest(now.key), now.fence)
+            cursor = (now.delivered, _stamp(now.delivered_at), now.attempts, outbox_rows.outcome_text(now.last))
+            if each.ended:
+                ended.append(held)
+            elif now.delivered < now.tried:
+                moved[_BEHIND].append((*cursor, outbox_rows.stamp(now.due_at), *held))
+            elif now.delivered == now.tried:
+                moved[_CURSOR].append((*cursor, *held))
+            else:
+                # What was sent is newer than what was claimed.
+                moved[_AHEAD].append((*cursor, now.delivered, *held))
+        count = 0
+        own = f"WHERE key = {value} AND fence = {value}"
+        if ended:
+            count += connection.exec_driver_sql(f"DELETE FROM subscriptions {own}", ended).rowcount  # noqa: S608 - of names of ours
+        for names, rows in moved.items():
+            if rows:
+                columns = ", ".join(f"{name} = {value}" for name in names)
+                statement = f"UPDATE subscriptions SET {columns}, claimed_until = NULL {own}"  # noqa: S608 - as above
+                count += connection.exec_driver_sql(statement, rows).rowcount
         history_sql.count_confirmed(connection, batch if count == len(batch) else _still_held(connection, batch))
         written += count
     return len(advanced) - written
@@ -218,18 +240,8 @@ def _still_held(connection: sa.Connection, advanced: Sequence[Advanced]) -> list
     return [each for key, each in zip(keys, advanced, strict=True) if fences.get(key) == each.subscription.fence]
 
 
-def _held(subscription: Subscription) -> Values:
-    return {"its_key": outbox_rows.digest(subscription.key), "its_fence": subscription.fence}
-
-
-def _cursor(subscription: Subscription) -> Values:
-    return {
-        "its_delivered": subscription.delivered,
-        "its_delivered_at": subscription.delivered_at,
-        "its_attempts": subscription.attempts,
-        "its_due_at": subscription.due_at,
-        "its_last": outbox_rows.outcome_text(subscription.last),
-    }
+def _stamp(instant: datetime | None) -> int | None:
+    return None if instant is None else outbox_rows.stamp(instant)
 
 
 def end_subscriptions(connection: sa.Connection, keys: Iterable[SubscriptionKey]) -> int:

@@ -383,6 +383,21 @@ def test_2xx_moves_the_cursor(status: int) -> None:
     assert found.subscription.last.answer == b""
 
 
+def test_a_confirmation_changes_the_cursor_and_nothing_else() -> None:
+    before = dataclasses.replace(
+        SUBSCRIPTION,
+        method="sha512",
+        procedure="xml-rpc:ping",
+        delivered_at=NOW - timedelta(days=1),
+        tried=5,
+        attempts=3,
+        fence=7,
+    )
+    after = hub.distributed(before, 5, answered(204, b""), jitter=0, now=NOW).subscription
+    cursor = {"delivered": 5, "delivered_at": NOW, "attempts": 0, "due_at": NOW, "last": answered(204, b"")}
+    assert after == dataclasses.replace(before, **cursor)
+
+
 def test_gone_ends_it() -> None:
     assert hub.distributed(SUBSCRIPTION, 5, answered(410), jitter=0, now=NOW).ended
 
