@@ -137,6 +137,9 @@ class Content(Section):
     undated_slugs: bool = False
     """A file's name that begins with a date gives what follows it as slug, as in Hugo with `:filename` under
     `frontmatter.date`. Jekyll's and Zola's names are always read so."""
+    languages: list[Language] = Field(default_factory=list)
+    """Languages that the name of a file may end in, as with Hugo and Zola: `post.fr.md` is in French, and its page below `/fr/`,
+    unless that is `site.language`."""
     naive_dates: Literal["site", "utc"] = "site"
     """What a time without a zone means: the site's zone, or UTC as in Jekyll's YAML."""
     missing_dates: Literal["refuse", "first-seen"] = "refuse"

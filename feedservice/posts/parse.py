@@ -135,6 +135,7 @@ class _Reader:
         self.context = context
         self.fields = Fields(read.metadata, defaults.for_path(source.path, context.content), context.content.keys)
         self.problems = [dataclasses.replace(problem, path=source.path) for problem in read.problems]
+        self.place, self.tongue = permalink.spoken(source.path, context.content.languages)
         self.failed = False
         self.seen = False
 
@@ -153,7 +154,7 @@ class _Reader:
         if self.failed or published is None or shown is None:
             return None
         slug = address.slug(
-            self.fields, self.source.path, dialect=context.dialect, undated=context.content.undated_slugs, note=self.note
+            self.fields, self.place, dialect=context.dialect, undated=context.content.undated_slugs, note=self.note
         )
         link = self.link(shown, title, categories, slug)
         draft = self.draft(zone)
@@ -199,7 +200,7 @@ class _Reader:
         if text is None and self.context.dialect != "jekyll":
             text = self.heading()
         if text is None:
-            name = permalink.undated(permalink.name_of(self.source.path))
+            name = permalink.undated(permalink.name_of(self.place))
             text = " ".join(part.capitalize() for part in name.split("-")) or name
         return self.clean(plain_title(text), "title") or self.source.path
 
@@ -267,7 +268,7 @@ class _Reader:
         return (self.undated(zone),) * 2
 
     def undated(self, zone: str) -> dates.Reading | None:
-        names = [self.source.path.rsplit("/", 1)[-1].rsplit(".", 1)[0], permalink.name_of(self.source.path)]
+        names = [self.place.rsplit("/", 1)[-1].rsplit(".", 1)[0], permalink.name_of(self.place)]
         if (path := self.fields.text("path")) is not None:
             names.append("-".join(path.strip("/").split("/")))
         for name in names:
@@ -277,7 +278,7 @@ class _Reader:
         if self.context.content.missing_dates == "first-seen" and self.source.path in self.context.first_seen:
             self.seen = True
             return dates.Reading(instant=self.context.first_seen[self.source.path], zone=zone, has_time=True, problems=())
-        hint = "add date: 2025-11-17 13:42 to the front matter, or name the file 2025-11-17-name.md"
+        hint = "add date: 2025-11-17 13:42, or name the file 2025-11-17-name.md; list a page that is no post under content.ignore"
         self.note("date.missing", "the post has no date", hint, severity=Severity.ERROR)
         return None
 
@@ -296,21 +297,23 @@ class _Reader:
 
     def link(self, shown: dates.Reading, title: str, categories: Sequence[str], slug: str | None) -> str | None:
         site, dialect = self.context.site, self.context.dialect
+        own = site.language.lower()
         place = permalink.Place(
-            path=self.source.path,
+            path=self.place,
             slug=slug,
             title=(self.fields.text("title") or title) if dialect == "hugo" else title,
             # Hugo and Pelican write the day as it was typed, Jekyll that of the site.
             local=dates.local(shown.instant, shown.zone if dialect in {"hugo", "pelican"} else site.timezone),
             categories=categories,
             dialect=dialect,
-            sections=address.sections(self.source.path, self.context.files) if dialect == "hugo" else None,
+            sections=address.sections(self.place, self.context.files) if dialect == "hugo" else None,
+            language="" if self.tongue is None or self.tongue.lower() in {own, own.partition("-")[0]} else self.tongue,
         )
         return address.link(self.fields, place, site_url=site.url, pattern=self.context.content.permalink, note=self.note)
 
     def legacy(self, link: str, slug: str | None) -> str | None:
         if self.context.dialect == "jekyll":
-            return address.jekyll_id(slug or permalink.undated(permalink.name_of(self.source.path)), link)
+            return address.jekyll_id(slug or permalink.undated(permalink.name_of(self.place)), link)
         return self.text("wordpress")
 
     def draft(self, zone: str) -> bool:
@@ -374,7 +377,7 @@ class _Reader:
         field = self.fields.get("language")
         text = (fields.scalar(field.value) or "").replace("_", "-") if field else ""
         if field is None or _LANGUAGE.fullmatch(text):
-            return text or None
+            return text or self.tongue
         hint = "write a BCP 47 tag such as ja, en or pt-BR"
         self.note("language.unreadable", f"{field.key}: {text!r} is no language tag", hint, key=field.key)
         return None

@@ -53,7 +53,7 @@ class Place:
     """What a template is filled with."""
 
     path: str
-    """``Source.path``."""
+    """``Source.path``, without the language that it names (``spoken``)."""
     slug: str | None
     """The author's slug."""
     title: str
@@ -64,6 +64,17 @@ class Place:
     """Whose tokens they are: Hugo and Pelican make ``:title`` and ``:slug`` from the title, the others from the file's name."""
     sections: Sequence[str] | None = None
     """The directories that are sections; None: all that the post is in."""
+    language: str = ""
+    """Directory of the post's language, when it is not that of the site."""
+
+
+def spoken(path: str, languages: Sequence[str]) -> tuple[str, str | None]:
+    """Take the language that a file's name ends in out of a path: ``trip/index.fr.md`` → (``trip/index.md``, ``fr``)."""
+    folder, slash, name = path.rpartition("/")
+    stem, _, ending = name.rpartition(".")
+    base, _, said = stem.rpartition(".")
+    language = next((each for each in languages if each.lower() == said.lower()), None) if base else None
+    return (path, None) if language is None else (f"{folder}{slash}{base}.{ending}", language)
 
 
 def name_of(path: str) -> str:
@@ -99,7 +110,7 @@ def path_of(template: str, place: Place) -> str:
 
     In dialect ``hugo`` it is lower case and ends in ``/`` whatever the template does, unless that ends in ``.html``.
     """
-    path = filled(template, place)
+    path = f"/{place.language}" * bool(place.language) + filled(template, place)
     if place.dialect == "hugo":
         safe = unquote(hugo_path(posixpath.normpath("/" + path.strip("/"))))
         return safe if template.endswith(".html") else safe.rstrip("/") + "/"

@@ -108,6 +108,14 @@ def test_hugo_feed_name_and_ugly_urls() -> None:
     assert [one.values for one in ugly.content.defaults] == [{"url": "/p/:title.html"}]
 
 
+def test_languages_of_hugos_file_names() -> None:
+    text = "baseURL: https://example.org/\ndefaultContentLanguage: de\nlanguages: {de: {}, fr: {title: F}, 'no tag': {}}\n"
+    imported = import_hugo(text, format="yaml")
+    made = config.Config.model_validate(imported.values)
+    assert (made.site.language, made.content.languages) == ("de", ["de", "fr"])
+    assert any("`post.fr.md` is read as that language" in note for note in imported.notes)
+
+
 @pytest.mark.parametrize(
     ("settings", "undated", "words"),
     [

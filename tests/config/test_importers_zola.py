@@ -96,6 +96,13 @@ def test_what_is_not_taken_over_is_named(settings: str, note: str) -> None:
     assert note not in read("[slugify]\npaths = 'on'")[1]
 
 
+def test_languages_of_file_names() -> None:
+    made, notes = read("default_language = 'de'\n[languages.fr]\ntitle = 'F'\n[languages.'no tag']\n")
+    assert (made.site.language, made.content.languages) == ("de", ["de", "fr"])
+    assert "`post.fr.md` is read as that language" in notes
+    assert read("")[0].content.languages == []
+
+
 def test_authors_and_ignored_content() -> None:
     made, _ = read('author = "Zoe"\nignored_content = ["*.draft.md", "notes/**"]')
     assert made.site.author is not None

@@ -430,3 +430,28 @@ def test_no_front_matter_crashes_the_parser(values: dict[str, object]) -> None:
 )
 def test_a_summary_is_plain_text_as_a_title_is(typed: str, summary: str | None) -> None:
     assert post(f"title: T\nexcerpt: {typed}").summary == summary
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "front", "link", "language"),
+    [
+        ("zola", "blog/my-post.fr.md", "", "/fr/blog/my-post/", "fr"),
+        ("zola", "blog/trip/index.fr.md", "", "/fr/blog/trip/", "fr"),
+        ("zola", "blog/2025-01-04-x.fr.md", "", "/fr/blog/x/", "fr"),
+        ("zola", "blog/x.ja.md", "", "/blog/x/", "ja"),
+        ("zola", "blog/x.md", "", "/blog/x/", None),
+        ("zola", "blog/x.de.md", "", "/blog/x-de/", None),
+        ("zola", "blog/x.fr.md", "path: own", "/own/", "fr"),
+        ("zola", "blog/x.fr.md", "lang: en", "/fr/blog/x/", "en"),
+        ("hugo", "posts/x.pt-BR.md", "", "/pt-br/posts/x/", "pt-BR"),
+        ("plain", "blog/x.fr.md", "", "/fr/blog/x/", "fr"),
+    ],
+)
+def test_the_name_of_a_file_may_end_in_a_language(dialect: str, path: str, front: str, link: str, language: str | None) -> None:
+    where = context(dialect, permalink="/:sections/:slugorfilename/", languages=["fr", "ja", "pt-BR"])
+    found = post(f"date: 2025-01-05\ntitle: T\n{front}", path, where)
+    assert (found.link, found.language) == (f"https://example.org{link}", language)
+
+
+def test_a_title_from_the_name_has_no_language_in_it() -> None:
+    assert post("date: 2025-01-05", "x-y.fr.md", context(languages=["fr"])).title == "X Y"

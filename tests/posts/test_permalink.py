@@ -199,3 +199,22 @@ def test_absolute_never_raises(base: str, reference: str) -> None:
 def test_names(path: str, name: str, undated: str) -> None:
     assert permalink.name_of(path) == name
     assert permalink.undated(name) == undated
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("blog/post.fr.md", ("blog/post.md", "fr")),
+        ("trip/index.PT-BR.md", ("trip/index.md", "pt-BR")),
+        ("2025-01-05-x.ja.html", ("2025-01-05-x.html", "ja")),
+        ("post.md", ("post.md", None)),
+        ("post.de.md", ("post.de.md", None)),
+        ("a.fr/post.md", ("a.fr/post.md", None)),
+        ("fr.md", ("fr.md", None)),
+        (".fr.md", (".fr.md", None)),
+        ("v1.2.fr.md", ("v1.2.md", "fr")),
+    ],
+)
+def test_the_language_that_a_name_ends_in(path: str, parts: tuple[str, str | None]) -> None:
+    assert permalink.spoken(path, ["fr", "pt-BR", "ja"]) == parts
+    assert permalink.spoken(path, []) == (path, None)

@@ -87,6 +87,18 @@ class Draft:
         self.note(f"{reason}: `site.language` is `{guess}`, guessed from the title; correct it if it is wrong")
         self.put("site", "language", value=guess)
 
+    def languages(self, listed: object, default: object) -> None:
+        """Set the languages that file names may end in; those without a usable tag are noted."""
+        if not isinstance(listed, Mapping) or not listed:
+            return
+        tags = [str(tag) for tag in (default, *listed) if tag]
+        usable = [tag for tag in dict.fromkeys(tags) if constraints.language(tag) is None]
+        self.put("content", "languages", value=usable)
+        self.note(
+            "the site has several languages: a file such as `post.fr.md` is read as that language; each is a feed with "
+            "`feeds.languages: true`; titles and directories per language were not taken over"
+        )
+
     def timezone(self, name: str | None, default: str) -> None:
         """Set the zone; ``default`` says whose default UTC is."""
         if name and dates.is_zone(name):

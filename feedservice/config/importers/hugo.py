@@ -34,10 +34,7 @@ def import_hugo(source: str, *, format: Literal["toml", "yaml", "json"]) -> Impo
     _content(draft, data, params)
     draft.put("feeds", "ids", value="hugo")
     _feeds(draft, data, base, _main_sections(data, params))
-    if data.get("languages"):
-        draft.note(
-            "the site has several languages: each is a feed with `feeds.languages: true`; titles per language were not taken over"
-        )
+    draft.languages(data.get("languages"), data.get("defaultcontentlanguage"))
     return draft.finish()
 
 

@@ -36,10 +36,7 @@ def import_zola(source: str) -> Imported:
             f"`slugify.paths = {slugify}` was not taken over: links are made of lower-case letters, digits and hyphens; "
             "write `path` into posts whose link would differ"
         )
-    if data.get("languages"):
-        draft.note(
-            "the site has several languages: each is a feed with `feeds.languages: true`; titles per language were not taken over"
-        )
+    draft.languages(data.get("languages"), data.get("default_language"))
     draft.note("feeds of single sections (`generate_feeds` in _index.md) were not taken over: declare them under `feeds.define`")
     return draft.finish()
 
