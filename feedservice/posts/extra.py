@@ -25,11 +25,12 @@ _STRIKES_WITH_ONE = frozenset({"hugo", "zola"})
 _STRIKES_WITH_TWO = frozenset({"jekyll", "pelican", "eleventy"})
 # For private use, so that the engine takes it for a letter; in a URL it is percent-encoded.
 _TILDE, _TILDE_IN_URL = "\uf07e", "%EF%81%BE"
-_LONE_TILDE = re.compile(r"(?<![~\\])~(?!~)")
-_INNER_TILDE = re.compile(r"(?<=\w)~(?=\w)")
+# What is searched for stands first: an expression that begins with a condition is many times slower.
+_LONE_TILDE = re.compile(r"~(?<![~\\]~)(?!~)")
+_INNER_TILDE = re.compile(r"~(?<=\w~)(?=\w)")
 
 _DETAILS = re.compile(r" {0,3}:[ \t]+\S")
-_DEFINITION = re.compile(r"^[ \t>*+-]*:[ \t]", re.MULTILINE)
+_DEFINITION = re.compile(r"\n[ \t>*+-]*:[ \t]")
 _ABBREVIATION = re.compile(r" {0,3}\*\[[^\]\n]+\]:")
 _CODE = re.compile(r"(`+[^`]*`+)")
 _SEGMENT = r"(?:[^()<>\"'\s]|\([^()<>\"'\s]*\))+"
