@@ -64,6 +64,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "lxml": ("feeds.elements",),
     "jinja2": ("feeds.pages",),
     "brotli": ("service.compress",),
+    "deflate": ("service.compress",),
     "backports": ("service.compress",),
     "compression": ("service.compress",),
     "markupsafe": ("feeds.pages",),
