@@ -225,28 +225,34 @@ class SqlOutbox(Database):
 
     def counts(self) -> Mapping[tuple[str, State], int]:
         """See ``Outbox.counts``."""
-        column = _DELIVERIES.c
-        query = sa.select(column.kind, column.state, sa.func.count()).group_by(column.kind, column.state)
         with self._reading() as connection:
-            return {(kind, State(state)): count for kind, state, count in connection.execute(query)}
+            return _counts(connection)
 
     def outbox_standing(self, now: datetime) -> OutboxStanding:
         """See ``Outbox.outbox_standing``."""
         refuse_other_zones("now", now)
         message, column = _DELIVERIES.c, _SUBSCRIPTIONS.c
         queued = message.state == sa.literal_column(f"'{State.QUEUED.value}'")
-        active = column.lease_end > now
         failing = sa.select(message.host).where(queued, _failed(message))
-        behind = sa.select(column.host).where(tables.behind, active, _failed(column), column.due_at < column.lease_end)
-        hosts = sa.union(failing, behind).subquery()
-        return OutboxStanding(
-            counts=self.counts(),
-            subscriptions=self._number(sa.select(sa.func.count()).select_from(_SUBSCRIPTIONS).where(active)),
-            retrying=self._number(sa.select(sa.func.count()).select_from(hosts)),
-            retrying_hosts=self._names(sa.select(hosts.c.host).order_by(hosts.c.host).limit(_RETRYING)),
-            oldest=self._instant(sa.select(sa.func.min(message.created_at, type_=tables.Instant)).where(queued)),
-            next_due=self.next_due(now),
+        behind = sa.select(column.host).where(
+            tables.behind, claims.leased(now), _failed(column), column.due_at < column.lease_end
         )
+        hosts = sa.union(failing, behind).subquery()
+        # The number of all of them beside each, so that they are looked for once.
+        named = sa.select(hosts.c.host, sa.func.count().over()).order_by(hosts.c.host).limit(_RETRYING)
+        # Not of the column itself: that would be looked for from the oldest delivery on, through all that have ended.
+        created = sa.type_coerce(sa.func.min(sa.type_coerce(message.created_at, sa.BigInteger) + 0), tables.Instant)
+        with self._reading() as connection:
+            retrying = connection.execute(named).all()
+            active = sa.select(sa.func.count()).select_from(_SUBSCRIPTIONS).where(column.lease_end > now)
+            return OutboxStanding(
+                counts=_counts(connection),
+                subscriptions=connection.execute(active).scalar() or 0,
+                retrying=retrying[0][1] if retrying else 0,
+                retrying_hosts=tuple(host for host, _ in retrying),
+                oldest=connection.execute(sa.select(created).where(queued)).scalar(),
+                next_due=claims.next_due(connection, now, ()),
+            )
 
     def expire(self, now: datetime) -> int:
         """See ``Outbox.expire``."""
@@ -268,14 +274,11 @@ class SqlOutbox(Database):
         with self._reading() as connection:
             return int(connection.execute(query).scalar() or 0)
 
-    def _names(self, query: sa.Select[Any]) -> tuple[str, ...]:
-        with self._reading() as connection:
-            return tuple(connection.execute(query).scalars())
 
-    def _instant(self, query: sa.Select[Any]) -> datetime | None:
-        with self._reading() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-            return found
+def _counts(connection: sa.Connection) -> Mapping[tuple[str, State], int]:
+    column = _DELIVERIES.c
+    query = sa.select(column.kind, column.state, sa.func.count()).group_by(column.kind, column.state)
+    return {(kind, State(state)): count for kind, state, count in connection.execute(query)}
 
 
 def _failed(column: Any) -> sa.ColumnElement[bool]:

@@ -203,6 +203,8 @@ deliveries = sa.Table(
     sa.Column("attempted_at", Instant),
     sa.Index("ix_deliveries_subject", "kind", "target", "subject"),
     sa.Index("ix_deliveries_created_at", "created_at"),
+    # How many there are of each: asked every few seconds, of all that are kept for a month.
+    sa.Index("ix_deliveries_state", "kind", "state"),
     sa.Index("ix_deliveries_ended_at", "ended_at"),
 )
 _queued = deliveries.c.state == sa.literal_column("'queued'")
