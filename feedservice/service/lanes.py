@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _PLACES: Mapping[Lane, int] = {Lane.VERIFICATION: 32, Lane.FIRST: 200, Lane.RETRY: 48}
 _LOOKED_AT = 100
+_LEAST = 100
+"""Items of one claim: fewer would cost more transactions than they save time."""
 _BACKLOG: Mapping[Lane, int] = {Lane.VERIFICATION: 200, Lane.FIRST: 2000, Lane.RETRY: 500}
 
 
@@ -95,8 +97,13 @@ class Lanes(Generic[T]):
         return sum(len(self._fresh[lane]) + len(self._hanging[lane]) for lane in Lane)
 
     def room(self) -> Mapping[Lane, int]:
-        """Return lane → how many items more may be claimed; none before half of the backlog is gone."""
+        """Return lane → how many items more may be claimed; none before half of the backlog is gone.
+
+        After a rest only about as many as can be sent at once: while these are sent, more can be claimed.
+        """
         pace = self.pace.backlog
+        if not self.under_way and not any(self.backlog.values()):
+            return {lane: min(pace[lane], max(_LEAST, places)) for lane, places in self.pace.places.items()}
         return {lane: pace[lane] - count for lane, count in self.backlog.items() if count <= pace[lane] // 2}
 
     def busy(self, now: datetime) -> frozenset[str]:

@@ -1,0 +1,42 @@
+"""Lines, places and what may be claimed; the loop around them is tested in ``test_deliver``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from feedservice.deliveries import Lane, Outcome
+from feedservice.push.hosts import Rules
+from feedservice.service.lanes import Lanes, Pace
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+FINE = Outcome(started=NOW, duration=0.1, status=204)
+PACE = Pace(
+    places={Lane.VERIFICATION: 10, Lane.FIRST: 200, Lane.RETRY: 20},
+    backlog={Lane.VERIFICATION: 50, Lane.FIRST: 2000, Lane.RETRY: 500},
+    rules=Rules(rate=1000, burst=1000),
+)
+
+
+def test_after_a_rest_no_more_is_claimed_than_can_be_sent_and_then_as_much_as_there_is_room_for() -> None:
+    lanes: Lanes[int] = Lanes(PACE)
+    assert lanes.room() == {Lane.VERIFICATION: 50, Lane.FIRST: 200, Lane.RETRY: 100}
+    for number in range(200):
+        assert lanes.add(Lane.FIRST, f"{number}.example:443", number)
+    assert lanes.room() == {Lane.VERIFICATION: 50, Lane.FIRST: 1800, Lane.RETRY: 500}
+    steps = list(lanes.steps(NOW, 0.0))
+    assert [step.send for step in steps] == list(range(200))
+    numbers = [lanes.begun(step.lane, 0.0) for step in steps]
+    # Nothing waits, but what is under way shows that there is work.
+    assert lanes.room() == {Lane.VERIFICATION: 50, Lane.FIRST: 2000, Lane.RETRY: 500}
+    for step, number in zip(steps, numbers, strict=True):
+        lanes.done(step.lane, step.host, number, FINE, NOW)
+    assert lanes.room()[Lane.FIRST] == 200
+
+
+def test_nothing_is_claimed_before_half_of_the_backlog_is_gone() -> None:
+    lanes: Lanes[int] = Lanes(PACE)
+    for number in range(1001):
+        lanes.add(Lane.FIRST, f"{number}.example:443", number)
+    assert Lane.FIRST not in lanes.room()
+    next(lanes.steps(NOW, 0.0))
+    assert lanes.room()[Lane.FIRST] == 1000
