@@ -1,16 +1,19 @@
 """From the saved post to the new bytes over HTTP: how long it takes, and what the waiting costs.
 
     python bench/latency.py 10000 --saves 200
+    python bench/latency.py 10000 --saves 50 --subscribers 1000
 
 A site of so many posts (those of `make_corpus.py`) is served by `feedservice run`. The newest post is written again and again,
 as an editor does, and the feed of the site is asked for until its tag is another. Then it is asked steadily, with and without
-posts being saved, for what a pass costs those who read, and last the service is left alone, for its idle cost. Everything runs
-on one machine, and what asks takes its share of it.
+posts being saved, for what a pass costs those who read, and last the service is left alone, for its idle cost. With
+``--subscribers``, so many have subscribed to the feed of the site by WebSub, and it is measured when the first and the last of
+them have the saved post. Everything runs on one machine, and what asks takes its share of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import http.client
 import json
@@ -23,11 +26,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import make_corpus
+
+from feedservice.deliveries import Subscription, SubscriptionKey
+from feedservice.store.sql import open_store
+
+TOLD = """
+announce:
+  environment: test
+  verify: off   # https://example.org is not this machine
+  websub: {hub: embedded}
+  callbacks: {allow: [127.0.0.0/8]}
+"""
 
 FEED = "/feeds/all.atom"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -117,6 +132,95 @@ def latencies(service: Service, post: Path, count: int) -> list[float]:
     return found
 
 
+class Callbacks(threading.Thread):
+    """The subscribers: a server that says 204 and notes when it was asked."""
+
+    def __init__(self) -> None:
+        """Begin to listen."""
+        super().__init__(daemon=True)
+        self.arrived: list[float] = []
+        self.port = 0
+        self._listening = threading.Event()
+        self.start()
+        self._listening.wait()
+
+    def run(self) -> None:
+        """Answer until the program ends."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._answer, "0.0.0.0", 0, backlog=1024)
+        self.port = server.sockets[0].getsockname()[1]
+        self._listening.set()
+        await server.serve_forever()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.arrived.append(time.perf_counter())
+                await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    def subscribe(self, root: Path, count: int) -> None:
+        """Subscribe so many, on 200 hosts, to the feed of the site; no service is running."""
+        now = datetime.now(UTC)
+        hosts = [f"127.0.1.{1 + number % 200}:{self.port}" for number in range(count)]
+        store = open_store(root / ".feedservice" / "store.sqlite")
+        topic = next(each for each in store.topic_versions() if each.endswith(FEED))
+        version = store.topic_versions()[topic]
+        store.import_subscriptions(
+            Subscription(
+                key=SubscriptionKey(protocol="websub", topic=topic, callback=f"http://{host}/{number}"),
+                host=host,
+                secret=b"a secret of 32 bytes, more or less",
+                verified_at=now,
+                lease_end=now + timedelta(days=10),
+                delivered=version,
+                due_at=now,
+            )
+            for number, host in enumerate(hosts)
+        )
+        store.close()
+
+
+def notified(callbacks: Callbacks, post: Path, saves: int, count: int) -> tuple[list[float], list[float]]:
+    """Save a post again and again; return the seconds until the first and until the last subscriber was notified."""
+    first, last = [], []
+    for number in range(saves):
+        callbacks.arrived.clear()
+        closed = save(post, number)
+        while len(callbacks.arrived) < count:
+            if time.perf_counter() - closed > 60:
+                sys.exit(f"{len(callbacks.arrived)} of {count} subscribers were notified")
+            time.sleep(0.002)
+        first.append(callbacks.arrived[0] - closed)
+        last.append(callbacks.arrived[count - 1] - closed)
+        time.sleep(0.5 + 0.037 * (number % 7))
+    return first, last
+
+
+def measure_notified(root: Path, post: Path, options: argparse.Namespace) -> None:
+    """Print when subscribers are notified of a saved post."""
+    with (root / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(TOLD)
+    with running(root):
+        pass
+    callbacks = Callbacks()
+    callbacks.subscribe(root, options.subscribers)
+    print(f"{options.posts:,} posts, {options.subscribers:,} subscribers of the site's feed")
+    print()
+    print("| milliseconds                       |      p50 |      p99 |    worst |  times |")
+    print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
+    with running(root) as service:
+        first, last = notified(callbacks, post, options.saves, options.subscribers)
+        took = [float(line["seconds"]) for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+        told("close() to the first notified", first)
+        told("of it: the pass", took)
+        told("close() to the last notified", last)
+
+
 def steady(service: Service, seconds: float) -> list[float]:
     """Ask for the feed 200 times a second; return how long each answer took."""
     found = []
@@ -172,12 +276,16 @@ def main() -> None:
     parser.add_argument("posts", type=int, nargs="?", default=10_000)
     parser.add_argument("--saves", type=int, default=200)
     parser.add_argument("--idle", type=float, default=60.0, help="seconds; a minute has one look at every file")
+    parser.add_argument("--subscribers", type=int, default=0, help="measure when so many are notified, and nothing else")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         make_corpus.make(root, options.posts)
         shutil.rmtree(root / "layouts", ignore_errors=True)
         post = newest(root)
+        if options.subscribers:
+            measure_notified(root, post, options)
+            return
         with running(root) as service:
             print(f"{options.posts:,} posts. First start: ready in {service.ready:.2f} s")
         with running(root) as service:
