@@ -21,7 +21,7 @@ from feedservice.feeds.identity import Named
 from feedservice.feeds.links import link_values
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import FeedHead, Fragment, Problem, Profile, Published, Severity
-from feedservice.service import files, render
+from feedservice.service import files, keys, render
 from feedservice.service.collect import Collected
 from feedservice.service.output import Output
 from feedservice.service.render import Made
@@ -199,7 +199,7 @@ def _put(output: Output, head: FeedHead, name: str, body: bytes) -> None:
 
 def _input(settings: str, archive: Archive, named: list[Named], head: FeedHead, profile: Profile) -> str:
     """Return a hash of everything that an archive's bytes depend on."""
-    made_from = (__version__, settings, archive, [(each.id, each.post.digest) for each in named], repr(head), profile)
+    made_from = (__version__, settings, archive, [keys.entry(each) for each in named], repr(head), profile)
     return hashlib.blake2b(repr(made_from).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -82,7 +82,7 @@ def feed(
     """
     rest: object = len(members) > len(keys)
     if history is not None:
-        rest = (len(history.archives), [(each.id, each.post.digest, each.post.published) for each in members])
+        rest = (len(history.archives), [entry(each) for each in members])
     return hashed(settings, spec, list(keys), rest, None if keys else oldest, siblings)
 
 
@@ -106,6 +106,12 @@ def title(named: Named) -> object:
     """Return what a list of titles shows of a post."""
     post = named.post
     return (post.canonical or post.link, post.title, post.published, post.language)
+
+
+def entry(named: Named) -> object:
+    """Return what the bytes of an entry depend on, beside settings: a file that only got another name has another link."""
+    post = named.post
+    return (named.id, named.atom_id, post.digest, post.path, post.link, post.published, post.updated)
 
 
 def linked(of: Shelved, urls: Mapping[str, str]) -> bool:

@@ -114,6 +114,16 @@ def test_an_edit_rewrites_the_archive_it_is_in(make_site: MakeSite) -> None:
     assert "New text" in (loaded.root / "public" / changed[0]).read_text()
 
 
+def test_a_file_that_only_gets_another_name_has_another_link_in_its_archive(make_site: MakeSite) -> None:
+    loaded = make_site(posts(1, 9), EXTRA)
+    build(loaded)
+    (loaded.root / "content" / "p01.md").rename(loaded.root / "content" / "first.md")
+    build(loaded)
+    body = (loaded.root / "public" / "feeds" / "all" / "archive" / "1.atom").read_text()
+    assert "/first/" in body
+    assert 'href="https://example.org/2025/01/01/p01/"' not in body
+
+
 def test_nothing_changed_renders_no_archive(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = make_site(posts(1, 9), EXTRA)
     build(loaded)
