@@ -46,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
     hub.DENY: Kind(
         plan=_never,
         request=lambda delivery, _: hub.denying(delivery),
-        read=lambda _, out, __: hub.denied(out),
+        read=lambda delivery, out, _: hub.denied(delivery, out),
         patience=_PENDING,
         tells=False,
     ),

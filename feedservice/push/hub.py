@@ -243,12 +243,13 @@ def _subscription(key: SubscriptionKey, delivery: Delivery, asked: Mapping[str, 
     )
 
 
-def denied(outcome: Outcome) -> Reading:
-    """Read the answer to a denial: that it was sent is all there is to it."""
+def denied(delivery: Delivery, outcome: Outcome) -> Reading:
+    """Read the answer to a denial: that it was sent is all there is to it, and what was denied is over."""
     if outcome.status is None:
         final = outcome.failure is Failure.ADDRESS
         return Reading(verdict=Verdict.REFUSED if final else Verdict.LATER, attempts=VERIFICATIONS)
-    return Reading(verdict=Verdict.CONFIRMED)
+    key = SubscriptionKey(protocol=PROTOCOL, topic=json.loads(delivery.payload)["topic"], callback=delivery.target)
+    return Reading(verdict=Verdict.CONFIRMED, ended=key)
 
 
 def abridged(version: TopicVersion, sent: frozenset[str] | None) -> TopicVersion:

@@ -11,18 +11,18 @@ told of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from feedservice.config.schema import Config
 from feedservice.config.sections import seconds
-from feedservice.deliveries import Announcement, Change, EntryFacts, News, Notice, TopicVersion
+from feedservice.deliveries import Announcement, Change, Delivery, EntryFacts, News, Notice, TopicVersion
 from feedservice.feeds import changes, quoting
 from feedservice.feeds.identity import Named
 from feedservice.feeds.links import former_hubs, hub_urls, subscription_link
 from feedservice.model import FeedSpec
-from feedservice.push import announce, webhooks
+from feedservice.push import announce, hub, webhooks
 from feedservice.push.kinds import Before, Occasion
 from feedservice.store import DocumentRow
 from feedservice.store.history import Event, What
@@ -91,7 +91,19 @@ class Announcer:
         feeds = tuple(specs)
         occasion, versions, retired = self._seen(revisions, feeds, out, config, now)
         occasion = dataclasses.replace(occasion, notices=notices(events, feeds, now))
-        return announce.announcement(occasion, versions, retired=retired)
+        made = announce.announcement(occasion, versions, retired=tuple(retired))
+        denials = [each for topic, moved in retired.items() if moved for each in self._denials(topic, moved, now)]
+        return dataclasses.replace(made, deliveries=(*made.deliveries, *denials))
+
+    def _denials(self, topic: str, moved: str, now: datetime) -> Iterator[Delivery]:
+        """Yield what tells the subscribers of a topic that it has moved.
+
+        Nothing comes to them there any more: told so (WebSub §5.2 lets a hub deny at any time), they look for the feed again.
+        """
+        for each in self._outbox.subscriptions(protocol=hub.PROTOCOL, topic=topic):
+            if each.lease_end > now:
+                nonce = f"{topic} {each.key.callback} {now.isoformat()}"
+                yield hub.denial(each.key.callback, topic, f"the feed has moved to {moved}", nonce=nonce, now=now)
 
     def again(self, rows: Sequence[DocumentRow], config: Config, now: datetime) -> Announcement:
         """Return the announcement of documents as they are: as if their newest entry were new, to all but webhooks."""
@@ -119,18 +131,21 @@ class Announcer:
 
     def _seen(
         self, revisions: Sequence[Revision], specs: Iterable[FeedSpec], out: Iterable[Named], config: Config, now: datetime
-    ) -> tuple[Occasion, list[TopicVersion], list[str]]:
+    ) -> tuple[Occasion, list[TopicVersion], dict[str, str]]:
         known = self._outbox.topic_versions()
         by_key = {spec.key: spec for spec in specs}
         found: list[Change] = []
         versions: list[TopicVersion] = []
-        retired: list[str] = []
+        retired: dict[str, str] = {}
+        """Topic → the one that it is now; empty where it is no more."""
         for each in revisions:
             row = each.after
             if row is None:
                 assert each.before is not None
-                retired.append(each.before.url)
+                retired[each.before.url] = ""
                 continue
+            if each.before is not None and each.before.url != row.url and each.before.url in known:
+                retired[each.before.url] = row.url
             version = known.get(row.url, 0) + 1
             # A document that was there before announcing was turned on is a first version all the same.
             before = each.before.entries if each.before is not None and row.url in known else None
@@ -143,7 +158,7 @@ class Announcer:
             news = self._quoting(news, revisions)
         bare = announce.occasion(found, news, config, now=now)
         occasion = dataclasses.replace(bare, standings=self._standings(bare), former_hubs=self._former_hubs(found, config))
-        return occasion, versions, [topic for topic in retired if topic not in there]
+        return occasion, versions, {topic: moved for topic, moved in retired.items() if topic not in there}
 
     def _former_hubs(self, found: Sequence[Change], config: Config) -> tuple[str, ...]:
         """Return the hubs that documents named before. They are the site's, so one document that was there knows them."""

@@ -93,13 +93,14 @@ class Registrar:
         self._outbox.enqueue(make(self._outbox, self.room, self._token))
 
 
-def version_of(outbox: Outbox, topic: str) -> int | None:
-    """Return the version that readers of a topic have now; None when it is no topic of ours."""
+def version_of(outbox: Outbox, topic: str, now: datetime) -> int | None:
+    """Return the version that readers of a topic have now; None when it is no topic of ours, or no more."""
     live = outbox.topic(topic)
     if live is not None:
         return live.version
-    # A topic that is not live yet: whatever comes is sent.
-    return 0 if topic in outbox.topic_versions() else None
+    standing = outbox.topic_standing(topic, now)
+    # A topic that is not live yet: whatever comes is sent. One that was live has ended or moved, and nothing would come.
+    return 0 if standing is not None and standing.live == 0 else None
 
 
 def has_room(outbox: Outbox, room: Room, key: SubscriptionKey, host: str) -> bool:
@@ -167,7 +168,7 @@ def _read(asked: Asked, body: bytes) -> hub.Asked | hub.Notified | hub.Refused:
 
 
 def _subscribing(found: Subscribing, outbox: Outbox, room: Room, token: Callable[[], str], now: datetime) -> Sequence[Delivery]:
-    version = version_of(outbox, found.topic)
+    version = version_of(outbox, found.topic, now)
     host = urls.host_of(found.callback)
     if outbox.count_verifying(host) >= _VERIFYING:
         return ()
@@ -250,7 +251,7 @@ async def _notify(registrar: Registrar, found: rsscloud.Asked | rsscloud.Refused
         made: list[Delivery] = []
         for topic in found.topics:
             key = SubscriptionKey(protocol=rsscloud.PROTOCOL, topic=topic, callback=found.callback)
-            version = version_of(outbox, topic)
+            version = version_of(outbox, topic, now)
             if version is not None and (outbox.subscription(key) is not None or has_room(outbox, room, key, host)):
                 made.append(rsscloud.verification(found, topic, version=version, challenge=token(), now=now))
         return made

@@ -302,8 +302,13 @@ def test_a_denial_names_topic_and_reason() -> None:
         ("hub.topic", TOPIC),
         ("hub.reason", "there is no such feed"),
     ]
-    assert hub.denied(answered(500, b"")).verdict is Verdict.CONFIRMED
-    assert hub.denied(answered(None, b"", Failure.CONNECT)).verdict is Verdict.LATER
+    sent = hub.denied(delivery, answered(500, b""))
+    assert (sent.verdict, sent.ended) == (
+        Verdict.CONFIRMED,
+        SubscriptionKey(protocol="websub", topic=TOPIC, callback=CALLBACK),
+    )
+    unsent = hub.denied(delivery, answered(None, b"", Failure.CONNECT))
+    assert (unsent.verdict, unsent.ended) == (Verdict.LATER, None)
 
 
 # Distribution (H6, H7, H17, H28–H35, H37) ---------------------------------------------------------------------------

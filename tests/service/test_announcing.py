@@ -13,7 +13,7 @@ import pytest
 
 from feedservice import config
 from feedservice.config.schema import Config
-from feedservice.deliveries import Announcement, Delivery
+from feedservice.deliveries import Announcement, Delivery, Subscription, SubscriptionKey
 from feedservice.feeds.identity import Named
 from feedservice.model import EntrySpan, FeedKind, FeedSpec, Post
 from feedservice.service import announcing
@@ -175,6 +175,38 @@ def test_documents_that_did_not_change_become_topics_too(site: Site) -> None:
     assert [(each.topic, each.version) for each in made.topics] == [(URL, 1)]
     site.store.announce(made)
     assert site.announcer.baseline([row], settings(), NOW) is None
+
+
+def test_subscribers_of_a_document_that_moved_are_told_where(site: Site) -> None:
+    site.announce(post("a"))
+    key = SubscriptionKey(protocol="websub", topic=URL, callback="https://reader.example/c")
+    lease = {"verified_at": NOW, "lease_end": NOW + timedelta(days=9), "due_at": NOW, "delivered": 1}
+    ended = dataclasses.replace(key, callback="https://gone.example/c")
+    site.store.import_subscriptions(
+        [
+            Subscription(key=key, host="reader.example", **lease),
+            Subscription(key=ended, host="gone.example", **{**lease, "lease_end": NOW}),
+        ]
+    )
+    before = site.row
+    revision = site.write([post("b"), post("a")])
+    moved = "https://new.example/feeds/all.atom"
+    assert revision.after is not None
+    spec = dataclasses.replace(SPEC, urls={"atom": moved})
+    revision = Revision(before=before, after=dataclasses.replace(revision.after, url=moved))
+    made = site.announcer.plan([revision], [spec], [post("b"), post("a")], settings(), NOW + timedelta(seconds=1))
+    assert made is not None
+    assert made.retired == (URL,)
+    (denial,) = [each for each in made.deliveries if each.kind == "deny"]
+    assert denial.target == key.callback
+    assert json.loads(denial.payload) == {"topic": URL, "reason": f"the feed has moved to {moved}"}
+    site.store.announce(made)
+    assert site.store.topic(URL) is None
+    # Back again: it is a topic as it was.
+    back = Revision(before=revision.after, after=before)
+    made = site.announcer.plan([back], [SPEC], [post("a")], settings(), NOW + timedelta(seconds=2))
+    assert made is not None
+    assert made.retired == (moved,)
 
 
 def test_a_document_that_is_no_more_is_retired(site: Site) -> None:

@@ -155,6 +155,12 @@ def test_an_unknown_topic_is_denied_at_the_callback(ear: Ear) -> None:
     assert json.loads(row.payload)["reason"] == "this hub has no such topic"
 
 
+def test_a_topic_that_has_moved_or_ended_is_denied(ear: Ear) -> None:
+    ear.outbox.announce(Announcement(retired=(TOPIC,)))
+    ear.subscribe()
+    assert [row.kind for row in ear.rows] == ["deny"]
+
+
 @pytest.mark.parametrize("topic", ["https://example.org/feeds/%61ll.atom", "https://example.org/%66eeds/all.atom"])
 def test_a_topic_is_the_same_however_it_is_encoded(ear: Ear, topic: str) -> None:
     ear.subscribe(topic=topic)
