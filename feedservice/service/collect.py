@@ -242,15 +242,21 @@ def _stood_in(
 
     places = memory.names.places(memory.files)
     wanted = memory.standing.keys() | memory.broken | set(changed)
+    stood: set[str] = set()
     if not memory.stood:
         # What another process let stand in: a post without its text is no broken file, and did not change since.
-        wanted |= {path for path, row in places.items() if row.broken is not None}
+        stood = {path for path, row in places.items() if row.broken is not None}
+        wanted |= stood
         memory.stood = True
     suspects = [path for path in wanted if path in memory.known]
     before = {path: each.parsed.post for path, each in memory.standing.items()}
     parsed = [memory.known[path].parsed for path in suspects]
     state, grace = loaded.root / loaded.config.state, timedelta(seconds=seconds(loaded.config.content.grace))
     memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, read, kept=memory.kept, grace=grace, now=ask.now)
+    stood -= {path for path, each in memory.standing.items() if each.until is not None}
+    if any(places[path].out is not None and places[path].withdrawn is None for path in stood):
+        # It was in feeds until that process ended, and its time is over: nobody knows any more in which.
+        memory.roster = None
     other: dict[str, Post | None] = {}
     for path in before.keys() | memory.standing.keys():
         post = memory.post(path)

@@ -179,3 +179,27 @@ def test_what_stands_in_does_so_after_a_restart(blog: Desk) -> None:
         assert "第3の文" in next(entry for entry in entries if entry.title == "良い記事").content[0].value
     blog.write("good.md", GOOD)
     assert passed().problems == ()
+
+
+@pytest.mark.parametrize("broken", [GOOD[:20], GOOD[: GOOD.rindex("---") + 4]])
+def test_what_stood_in_when_a_service_stopped_is_in_no_feed_when_its_time_is_over(blog: Desk, broken: str) -> None:
+    def passed(after: timedelta) -> None:
+        blog.now += after
+        state, out = blog.root / ".feedservice", blog.root / "public"
+        engine = Engine(state, lambda folder: open_store(folder / "store.sqlite"), out=out)
+        with contextlib.closing(engine):
+            engine.build(load(blog.root / "config.yaml", {}), now=blog.now)
+
+    def good(feed: str) -> list[str]:
+        entries = feedparser.parse((blog.root / f"public/feeds/{feed}.atom").read_bytes()).entries
+        return [entry.content[0].value for entry in entries if entry.title == "良い記事" and entry.get("content")]
+
+    shelved = "title: 良い記事\ncategories: [茶]"
+    blog.write("good.md", GOOD.replace("title: 良い記事", shelved))
+    blog.write("other.md", article("別の記事", "2025-05-30 12:00", more="categories: [茶]\n"))
+    passed(HOUR)
+    blog.write("good.md", broken.replace("title: 良い記事", shelved))
+    passed(HOUR)
+    assert all("第3の文" in text for feed in ("all", "茶") for text in good(feed) or [""])
+    passed(25 * HOUR)
+    assert not any("第3の文" in text for feed in ("all", "茶") for text in good(feed))
