@@ -58,6 +58,7 @@ def link(fields: Fields, place: Place, *, site_url: str, pattern: str, note: Not
         if plain is None:
             return None
         own = re.sub(r"(^|/)index\.html\Z", r"\1", plain)
+    below_language = place.dialect == "hugo" and place.language and not own.startswith(("http:", "https:", "/"))
     if ":" in own and not own.startswith(("http:", "https:")):
         unknown = permalink.check(own)
         if unknown is None and (place.dialect != "hugo" or field.origin is not Origin.POST):
@@ -67,6 +68,8 @@ def link(fields: Fields, place: Place, *, site_url: str, pattern: str, note: Not
         else:
             message = f"{field.key}: there is no token :{unknown}; it is part of the link as it stands"
             note("permalink.token", message, "see the tokens in docs/front-matter.md", key=field.key)
+    if below_language:
+        own = f"/{place.language.lower()}/{own.lstrip('/')}"
     if place.dialect == "hugo" and not own.startswith(("http:", "https:")):
         own = own.replace("#", "%23").replace("?", "%3F")
     if not own.endswith("/") and (place.dialect == "zola" or (place.dialect == "hugo" and "." not in own)):

@@ -23,8 +23,9 @@ from feedservice.service.workers import Workers
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
-DUMP = """[{{ range $at, $page := site.RegularPages }}{{ if $at }},{{ end }}{{
-dict "path" $page.File.Path "link" $page.Permalink "date" $page.Date "publish" $page.PublishDate | jsonify }}{{ end }}]"""
+DUMP = """{{ $pages := slice }}{{ range hugo.Sites }}{{ range $page := .RegularPages }}{{ $pages = $pages | append (
+dict "path" $page.File.Path "link" $page.Permalink "date" $page.Date "publish" $page.PublishDate "language" $page.Language.Lang
+) }}{{ end }}{{ end }}{{ $pages | jsonify }}"""
 
 TITLES = [
     "C++ & C#: a tale",
@@ -196,3 +197,37 @@ def test_dates_in_names_of_files(settings: str, slugs: bool, tmp_path: Path) -> 
     order = '[frontmatter]\ndate = [":filename", ":default"]\n'
     write(site, f'baseURL = "https://example.org/"\ntitle = "T"\ntimeZone = "Asia/Tokyo"\n{settings}\n{order}', pages)
     assert compare(site, dates="date") == len(names)
+
+
+SPOKEN = {
+    "posts/a.md": {},
+    "posts/a.fr.md": {},
+    "posts/b.en.md": {},
+    "posts/Sub Dir/C c.pt-br.md": {},
+    "posts/trip/index.fr.md": {},
+    "posts/trip/index.md": {},
+    "posts/2025-02-03-dated.fr.md": {},
+    "posts/other.de.md": {},
+    "about.fr.md": {},
+    "posts/slug.fr.md": {"slug": "My Slug"},
+    "posts/own.fr.md": {"url": "/own/x/"},
+    "posts/relative.fr.md": {"url": "rel/X y"},
+    "posts/relative.md": {"url": "rel/x"},
+}
+
+
+@pytest.mark.judge
+@pytest.mark.parametrize("settings", PATTERNS)
+def test_languages_in_names_of_files(settings: str, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    languages = 'defaultContentLanguage = "en"\n[languages.en]\n[languages.fr]\n[languages.pt-br]\n'
+    # Tables come last in TOML: what stands behind them would belong to the last one.
+    top, mark, tables = settings.partition("[")
+    text = f'baseURL = "https://example.org/"\ntitle = "T"\n{top}\n{languages}{mark}{tables}\n'
+    write(site, text, {name: page(title=f"T {number}", **more) for number, (name, more) in enumerate(SPOKEN.items())})
+    theirs, _ = hugo(site)
+    mine = ours(site)
+    assert {path: each.post.link for path, each in mine.items()} == {path: theirs[path]["link"] for path in mine}
+    spoken = {path: (each.post.language or "en").lower() for path, each in mine.items()}
+    assert spoken == {path: theirs[path]["language"] for path in mine}
+    assert len(mine) == len(SPOKEN)

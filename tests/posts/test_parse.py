@@ -444,6 +444,9 @@ def test_a_summary_is_plain_text_as_a_title_is(typed: str, summary: str | None) 
         ("zola", "blog/x.fr.md", "path: own", "/own/", "fr"),
         ("zola", "blog/x.fr.md", "lang: en", "/fr/blog/x/", "en"),
         ("hugo", "posts/x.pt-BR.md", "", "/pt-br/posts/x/", "pt-BR"),
+        ("hugo", "posts/x.fr.md", "url: /own/", "/own/", "fr"),
+        ("hugo", "posts/x.fr.md", "url: own/X", "/fr/own/X/", "fr"),
+        ("hugo", "posts/x.md", "url: own/x", "/own/x/", None),
         ("plain", "blog/x.fr.md", "", "/fr/blog/x/", "fr"),
     ],
 )
