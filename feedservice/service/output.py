@@ -6,6 +6,7 @@ crash in between is repaired by the next pass, which finds the file itself still
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -53,6 +54,7 @@ class Output:
         self._kept: set[str] = set()
         self._staged: list[Staged] = []
         self._surplus: list[Path] = []
+        self._made: set[Path] = set()
         self._waiting: deque[Future[list[Staged]]] = deque()
         # The compressors release the interpreter's lock, so threads do.
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="compress")
@@ -87,6 +89,7 @@ class Output:
         if changed or not self._has_coded(path, beside):
             if changed:
                 self._surplus += [target.with_name(target.name + SUFFIXES[name]) for name in SUFFIXES if name not in beside]
+            self._note_missing(target.parent)
             self._waiting.append(self._threads.submit(_stage, target, body, beside, changed=changed))
             self._gather(_AHEAD)
         etag = hashlib.blake2b(body, digest_size=16).hexdigest()
@@ -119,6 +122,12 @@ class Output:
             return False
         return all(file.exists() for file in beside.values())
 
+    def _note_missing(self, folder: Path) -> None:
+        """Remember the directories that staging will make."""
+        while folder not in self._made and not folder.exists():
+            self._made.add(folder)
+            folder = folder.parent
+
     def keep(self, published: Iterable[Published]) -> None:
         """Take in files that are there as they are."""
         for each in published:
@@ -132,13 +141,14 @@ class Output:
             files.commit(staged)
         folders = {staged.target.parent for staged in self._staged}
         self._staged.clear()
+        self._made.clear()
         for path in self._surplus:
             path.unlink(missing_ok=True)
         files.settle(folders)
         self.published = list(self._measured())
 
     def discard(self) -> None:
-        """Remove everything that is staged, and what is being staged."""
+        """Remove everything that is staged, what is being staged, and the directories that were made for it."""
         for future in self._waiting:
             # What went wrong is what led here, or no longer matters.
             if not future.cancel() and future.exception() is None:
@@ -147,6 +157,11 @@ class Output:
         for staged in self._staged:
             files.discard(staged)
         self._staged.clear()
+        for folder in sorted(self._made, key=lambda path: len(path.parts), reverse=True):
+            # Somebody else may have put something into it by now.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        self._made.clear()
 
     def _gather(self, leave: int) -> None:
         while len(self._waiting) > leave:

@@ -82,6 +82,19 @@ def test_nothing_is_seen_before_the_commit_and_nothing_is_left_without_one(tmp_p
     assert names(tmp_path) == ["feed.atom", "feed.atom.br", "feed.atom.gz", "feed.atom.zst"]
 
 
+def test_directories_that_were_made_in_vain_go_again(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    with Output(root, ALL) as output:
+        output.put("a/b/feed.atom", BODY, name="atom", media_type="x/y", last_modified=NOW)
+        output.put("a/c/feed.atom", BODY, name="atom", media_type="x/y", last_modified=NOW)
+    assert not root.exists()
+    with Output(root, ALL) as output:
+        output.put("a/b/feed.atom", BODY, name="atom", media_type="x/y", last_modified=NOW)
+        (root / "a").mkdir(parents=True, exist_ok=True)
+        (root / "a" / "of-somebody-else.txt").write_text("x", encoding="utf-8")
+    assert [path.name for path in root.rglob("*")] == ["a", "of-somebody-else.txt"]
+
+
 def test_the_coded_forms_are_renamed_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     real = files.commit
