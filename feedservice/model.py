@@ -157,8 +157,9 @@ class Post:
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""
-        for name in ("published", "updated", "expires"):
-            _aware_utc(name, getattr(self, name))
+        _aware_utc("published", self.published)
+        _aware_utc("updated", self.updated)
+        _aware_utc("expires", self.expires)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

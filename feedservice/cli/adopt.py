@@ -27,6 +27,7 @@ from feedservice.service.fetch import fetch
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.transport import Limits, Transport
+from feedservice.service.workers import prepare
 
 _LISTED = 20
 """Lines of a kind that people are shown; programs get all."""
@@ -53,7 +54,7 @@ def adopt(
     if not gathered.sources:
         output.say(gathered.problems)
         raise RefusedError("no feed could be read", "nothing was done")
-    with ForkServer() as server, only_one(loaded) if write else contextlib.nullcontext():
+    with ForkServer(prepare) as server, only_one(loaded) if write else contextlib.nullcontext():
         with output.progress() as progress:
             now = datetime.now(UTC)
             adopted = adopting.adopt(loaded, gathered.sources, now=now, replace=replace, progress=progress, server=server)

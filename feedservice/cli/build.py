@@ -21,6 +21,7 @@ from feedservice.service import allocator, publish
 from feedservice.service.collect import Progress, dialect_of
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.report import Report
+from feedservice.service.workers import prepare
 
 _HELD = {
     Reason.FUTURE: ("scheduled", "scheduled"),
@@ -63,7 +64,7 @@ def build(
     target = out or loaded.root / loaded.config.output
     # A directory of its own is nobody else's; what is served is written by one at a time.
     with (
-        ForkServer() as server,
+        ForkServer(prepare) as server,
         only_one(loaded) if out is None else contextlib.nullcontext(),
         output.progress() as progress,
     ):
@@ -111,7 +112,7 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
     Exit code 1 when something is an error; warnings alone are fine. --format github prints annotations for a pull request.
     """
     loaded = loaded_of(ctx, own_config)
-    with ForkServer() as server, output.progress() as progress:
+    with ForkServer(prepare) as server, output.progress() as progress:
         problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if as_json or style == "json":
@@ -139,7 +140,7 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
 def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as_of: str | None) -> None:
     """Print one feed as it would be now. FEED is its key: all, or a category's slug."""
     loaded = loaded_of(ctx, own_config)
-    with ForkServer() as server:
+    with ForkServer(prepare) as server:
         body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of), server=server)
     output.say(problems)
     sys.stdout.buffer.write(body)

@@ -13,6 +13,7 @@ from feedservice.feeds import telling
 from feedservice.feeds.guard import Verdict
 from feedservice.service import preview
 from feedservice.service.forkserver import ForkServer
+from feedservice.service.workers import prepare
 
 
 @click.command()
@@ -37,7 +38,7 @@ def diff(
     Compared is with what was published last. Nothing is written. Exit code 1 when a feed would be held.
     """
     loaded = loaded_of(ctx, own_config)
-    with ForkServer() as server, output.progress() as progress:
+    with ForkServer(prepare) as server, output.progress() as progress:
         verdicts, _ = preview.differences(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
     known = {each.difference.feed for each in verdicts}
     unknown = [feed for feed in feeds if feed not in known]

@@ -24,6 +24,7 @@ from feedservice.model import Problem
 from feedservice.service import preview
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.preview import Sight
+from feedservice.service.workers import prepare
 from feedservice.store.history import Event
 
 
@@ -41,7 +42,7 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
-    with ForkServer() as server, output.progress() as progress:
+    with ForkServer(prepare) as server, output.progress() as progress:
         sight = preview.look(loaded, now=now, progress=progress, server=server)
     found = list(preview.find(sight, post))
     if not found:

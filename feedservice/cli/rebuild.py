@@ -22,6 +22,7 @@ from feedservice.service.forkserver import ForkServer
 from feedservice.service.outlook import outlook
 from feedservice.service.passes import Outcome, Wanted
 from feedservice.service.report import Coming, Happening
+from feedservice.service.workers import prepare
 
 
 @click.command()
@@ -72,7 +73,7 @@ def _alone(loaded: Loaded, feeds: Sequence[str], wanted: Wanted) -> dict[str, An
     # The database takes longer to import than a service to answer: only who builds here pays for it.
     from feedservice.cli.engine import engine_of, untold  # noqa: PLC0415
 
-    with ForkServer() as server, only_one(loaded), output.progress() as progress:
+    with ForkServer(prepare) as server, only_one(loaded), output.progress() as progress:
         engine = engine_of(loaded, server)
         began = datetime.now(UTC)
         try:
@@ -112,7 +113,7 @@ def next_(ctx: click.Context, own_config: Path | None, count: int, as_json: bool
     """
     loaded = load(own_config or ctx.obj, os.environ)
     now = datetime.now(UTC)
-    with ForkServer() as server:
+    with ForkServer(prepare) as server:
         coming = outlook(loaded, now=now, server=server)
     if as_json:
         click.echo(output.json_text([_json(each) for each in coming[:count]]))

@@ -34,6 +34,7 @@ from feedservice.service.forkserver import ForkServer
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
+from feedservice.service.workers import prepare
 from feedservice.web.admin import OPERATIONS, Admin
 
 _DAY = 86_400.0
@@ -72,7 +73,7 @@ def run(
     config = own_config or ctx.obj
     loaded = load(config, os.environ)
     allocator.give_back()
-    server = ForkServer()
+    server = ForkServer(prepare)
     serve = loaded.config.serve
     if path is None and host is None and port is None and serve.socket is not None:
         path = loaded.root / serve.socket

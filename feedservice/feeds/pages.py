@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import jinja2
 from markupsafe import Markup
 
 from feedservice import dates
@@ -25,6 +25,9 @@ from feedservice.feeds import words as texts
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.text import legal, title_of
 from feedservice.model import Enclosure, Entry, FeedSpec
+
+if TYPE_CHECKING:
+    import jinja2
 
 LATEST = 4
 """Posts that the index shows of each feed."""
@@ -283,6 +286,9 @@ def _static(name: str) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     """Return the package's own templates, compiled on first use as modules are, and the same for ever after."""
+    # A start at which no page is another has no use for it.
+    import jinja2  # noqa: PLC0415
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader("feedservice.feeds"),
         autoescape=jinja2.select_autoescape(("html.j2",)),

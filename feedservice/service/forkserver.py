@@ -114,8 +114,9 @@ class Worker:
 class ForkServer:
     """Starts workers, and says how they ended. Any thread may ask."""
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
+    def __init__(self, prepare: Callable[[], object] = lambda: None) -> None:
+        """Start nothing yet. ``prepare`` is called once in the server: what it imports, every worker has from its beginning."""
+        self._prepare = prepare
         self._control: socket.socket | None = None
         self._pid = 0
         self._lock = threading.Lock()
@@ -184,7 +185,7 @@ class ForkServer:
             pid = os.fork()
         if not pid:
             ours.close()
-            _alone(lambda: _serve(theirs))
+            _alone(lambda: _serve(theirs, self._prepare))
         theirs.close()
         self._control, self._pid = ours, pid
 
@@ -251,10 +252,13 @@ def _alone(do: Callable[[], None]) -> None:
         os._exit(code)
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(control: socket.socket, prepare: Callable[[], object]) -> None:
     """Follow the orders of the parent until there is none any more; then end all workers."""
     _begin(control.fileno())
     allocator.keep()
+    prepare()
+    # What is there stays: the cycle collector need not look at it, and does not unshare its memory.
+    gc.freeze()
     workers: set[int] = set()
     try:
         while True:
@@ -284,8 +288,6 @@ def _begin(keep: int) -> None:
     # A core dump of a crash takes its time, and has the posts in it.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _let_go(keep)
-    # What is there stays: the cycle collector need not look at it, and does not unshare its memory.
-    gc.freeze()
 
 
 def _let_go(keep: int) -> None:

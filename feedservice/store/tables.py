@@ -207,8 +207,13 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_state", "kind", "state"),
     sa.Index("ix_deliveries_ended_at", "ended_at"),
 )
-_queued = deliveries.c.state == sa.literal_column("'queued'")
-sa.Index("ix_deliveries_due", deliveries.c.lane, deliveries.c.due_at, sqlite_where=_queued, postgresql_where=_queued)
+# The migrations give PostgreSQL the same conditions. Said here, they would import its dialects: 40 ms of every start.
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.lane,
+    deliveries.c.due_at,
+    sqlite_where=deliveries.c.state == sa.literal_column("'queued'"),
+)
 
 subscriptions = sa.Table(
     "subscriptions",
@@ -238,7 +243,7 @@ subscriptions = sa.Table(
 )
 # … and here those that were tried and have not got it: being sent, failing, or held back.
 behind = subscriptions.c.delivered < subscriptions.c.tried
-sa.Index("ix_subscriptions_behind", subscriptions.c.due_at, sqlite_where=behind, postgresql_where=behind)
+sa.Index("ix_subscriptions_behind", subscriptions.c.due_at, sqlite_where=behind)
 
 announced = sa.Table(
     "announced",

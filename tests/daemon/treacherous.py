@@ -22,7 +22,7 @@ class PanicError(BaseException):
 
 
 def main() -> None:
-    render, parse = workers.posts_body.render, workers.posts_parse.parse
+    render, parse = body.render, workers.posts_parse.parse
 
     def rendered(data: bytes, *rest: object, **more: object) -> body.Body:
         if b"HANG" in data:
@@ -42,7 +42,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGSEGV)
         return parse(source, *rest)
 
-    workers.posts_body.render = rendered
+    body.render = rendered
     workers.posts_parse.parse = parsed
     launch.main()
 
