@@ -6,6 +6,7 @@ seen, or the configured one) and a *slug* (what stands in paths). Both wings nee
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -44,6 +45,7 @@ RESERVED: frozenset[str] = frozenset(
 """Slugs that mean something else in the URL space of feeds."""
 
 
+@functools.lru_cache(maxsize=4096)
 def identity(label: str) -> str:
     """Return what a label is compared by: NFKC, case folded, white space trimmed and collapsed.
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -65,9 +67,7 @@ class _Verbs(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         # ``next`` is Python's: its function has a line behind.
-        command: click.Command = getattr(
-            importlib.import_module(VERBS[cmd_name][0]), f"{name}_" if hasattr(builtins, name) else name
-        )
+        command: click.Command = getattr(_imported(VERBS[cmd_name][0]), f"{name}_" if hasattr(builtins, name) else name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
@@ -97,6 +97,20 @@ class _Verbs(click.Group):
             if error.hint:
                 click.echo(f"    {error.hint}", err=True)
             ctx.exit(NOTHING)
+
+
+def _imported(module: str) -> ModuleType:
+    """Import a verb. What is imported stays: the cycle collector would look through it a dozen times, and find nothing."""
+    if module in sys.modules:
+        return sys.modules[module]
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

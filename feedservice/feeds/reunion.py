@@ -99,6 +99,9 @@ def _since(row: Row, other: Row) -> Row:
 
 def _placed(by_id: dict[str, Row]) -> list[str]:
     """Leave one post at each path, the one that was out first; return what is to be said."""
+    there = [row.path for row in by_id.values() if row.gone is None]
+    if len(set(there)) == len(there):
+        return []
     places: dict[str, Row] = {}
     conflicts: list[str] = []
     for row in sorted(by_id.values(), key=lambda each: (each.out is None, each.out or each.first_seen, each.id)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from feedservice import globs
@@ -102,9 +102,10 @@ def select(
         else:
             groups[spec.kind, spec.term, spec.language_term].append(spec)
     chosen: dict[str, list[Named]] = {spec.key: [] for spec in specs}
+    kinds = {kind for kind, _, _ in groups}
     for each in posts:
         post = each.post
-        wanted = [spec for group in _groups(post, config, aliases) for spec in groups.get(group, ())]
+        wanted = [spec for group in _groups(post, config, aliases, kinds) for spec in groups.get(group, ())]
         wanted += [spec for spec in general if spec.kind is FeedKind.ALL or in_query(queries[spec.key], post, config)]
         for spec in wanted:
             window = chosen[spec.key]
@@ -229,11 +230,18 @@ def _text(value: object) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else "" if value is None else str(value)
 
 
-def _groups(post: Post, config: Config, aliases: Mapping[str, str]) -> list[tuple[FeedKind, str, str]]:
-    language = language_of(post, config)
-    groups = [(FeedKind.CATEGORY, key, "") for key in category_keys(post, aliases)]
-    groups += [(FeedKind.CATEGORY_LANGUAGE, key, language) for key in category_keys(post, aliases)]
-    groups += [(FeedKind.TAG, key, "") for key in dict.fromkeys(identity(tag) for tag in post.tags)]
-    groups += [(FeedKind.AUTHOR, key, "") for key in dict.fromkeys(identity(name) for name in author_names(post, config))]
-    groups.append((FeedKind.LANGUAGE, language, ""))
-    return groups
+def _groups(
+    post: Post, config: Config, aliases: Mapping[str, str], kinds: Collection[FeedKind]
+) -> Iterator[tuple[FeedKind, str, str]]:
+    """Yield what a post is grouped by, of these kinds: most sites have feeds of one or two."""
+    if FeedKind.CATEGORY in kinds:
+        yield from ((FeedKind.CATEGORY, key, "") for key in category_keys(post, aliases))
+    if FeedKind.CATEGORY_LANGUAGE in kinds:
+        language = language_of(post, config)
+        yield from ((FeedKind.CATEGORY_LANGUAGE, key, language) for key in category_keys(post, aliases))
+    if FeedKind.TAG in kinds:
+        yield from ((FeedKind.TAG, key, "") for key in dict.fromkeys(map(identity, post.tags)))
+    if FeedKind.AUTHOR in kinds:
+        yield from ((FeedKind.AUTHOR, key, "") for key in dict.fromkeys(map(identity, author_names(post, config))))
+    if FeedKind.LANGUAGE in kinds:
+        yield (FeedKind.LANGUAGE, language_of(post, config), "")

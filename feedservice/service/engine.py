@@ -10,10 +10,12 @@ in memory is thrown away and the store is asked again: it has what was published
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import itertools
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -171,13 +173,14 @@ class Engine:
             )
 
         rebuilt: list[Problem] = []
-        try:
-            memory = recall()
-        except (StoreError, ValueError) as error:
-            if isinstance(error, StoreError) and not error.damaged:
-                raise
-            rebuilt = [self._put_aside(error)]
-            memory = recall()
+        with _nothing_collected():
+            try:
+                memory = recall()
+            except (StoreError, ValueError) as error:
+                if isinstance(error, StoreError) and not error.damaged:
+                    raise
+                rebuilt = [self._put_aside(error)]
+                memory = recall()
         exported = publish.exported(loaded, memory.facts.get(history.FACT), served)
         self._problems = [*rebuilt, *exported.scan_problems]
         memory.first_seen = exported.first_seen | memory.first_seen
@@ -199,3 +202,16 @@ class Engine:
         message = f"{error}; what it knew of posts and files is made anew, ids come from the ledger"
         hint = f"what only the store knew (subscribers, deliveries, past versions) may be saved from {', '.join(moved)}"
         return Problem(rule="store.rebuilt", severity=Severity.ERROR, message=message, hint=hint, path=str(self.state))
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Make what stays: the cycle collector would look through all of it, again and again as it grows, and later in each pass."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collects:
+            gc.enable()

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.feeds import ledger, reunion
 from feedservice.feeds.ledger import Row
-from feedservice.model import Problem, Severity
+from feedservice.model import Post, Problem, Severity
 from feedservice.service import files
 from feedservice.store import LedgerRow
 
 HEADER = "# feedservice: the permanent id of every post. Keep this file: whoever loses it sends old posts again."
-_MARKS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+_MARKS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 _FIELDS = dict.fromkeys(field.name for field in dataclasses.fields(Row))
 """In the order in which a line has them."""
 _INSTANTS = frozenset({"first_seen", "out", "published", "updated", "withdrawn", "gone", "broken", "date"})
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _TOGETHER = 1_000
-"""Lines that are written at a time."""
+"""Lines that are read or written at a time: what they are read as takes ten times their room."""
 _NEEDED = ("id", "path", "origin", "first_seen")
+NO_POSTS: Mapping[str, Post] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +66,19 @@ def bytes_of(path: Path) -> bytes | None:
         raise _damaged(path, 0, str(error)) from error
 
 
-def read(data: bytes, path: Path) -> Read:
-    """Return what the bytes of a ledger file say. Raises ``RefusedError`` when a line is damaged."""
-    try:
-        text = data.decode("utf-8", "surrogatepass")
-    except ValueError as error:
-        raise _damaged(path, 0, str(error)) from error
-    return parse(text, path)
+def read(data: bytes, path: Path, posts: Mapping[str, Post] = NO_POSTS) -> Read:
+    """Return what the bytes of a ledger file say. Raises ``RefusedError`` when a line is damaged.
 
-
-def parse(text: str, path: Path) -> Read:
-    """Return what the text of a ledger file says."""
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip() and not line.startswith("#")]
-    torn = bool(lines) and not text.endswith("\n") and not _whole(lines[-1][1])
+    What a row has in common with the one of ``posts`` (by path) that it is about is one object: a site has a hundred thousand.
+    """
+    every = enumerate(data.split(b"\n"), 1)
+    lines = [(number, line) for number, line in every if line.strip() and not line.startswith(b"#")]
+    torn = bool(lines) and not data.endswith(b"\n") and not _whole(lines[-1][1])
     if torn:
         # A process was ended while it wrote this line, and nobody has seen the id: feeds are written after the ledger.
         lines.pop()
     said = [(number, line) for number, line in lines if not line.startswith(_MARKS)]
-    found = rows_of(said, path)
+    found = rows_of(said, path, posts)
     made = reunion.joined(found)
     problems = [_problem(path, message) for message in made.conflicts]
     if len(said) != len(lines):
@@ -89,30 +86,42 @@ def parse(text: str, path: Path) -> Read:
     return Read(rows=made.rows, problems=tuple(problems), loose=torn or len(made.rows) != len(found))
 
 
-def _whole(line: str) -> bool:
+def parse(text: str, path: Path) -> Read:
+    """Return what the text of a ledger file says. Raises ``RefusedError`` when a line is damaged."""
+    return read(text.encode("utf-8", "surrogatepass"), path)
+
+
+def _whole(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict) or line.startswith(_MARKS)
+        return isinstance(_values(line), dict) or line.startswith(_MARKS)
     except ValueError:
         return line.startswith(_MARKS)
 
 
-def rows_of(lines: Sequence[tuple[int, str]], path: Path) -> list[Row]:
+def _values(line: bytes) -> object:
+    return json.loads(line.decode("utf-8", "surrogatepass"))
+
+
+def rows_of(lines: Sequence[tuple[int, bytes]], path: Path, posts: Mapping[str, Post] = NO_POSTS) -> list[Row]:
     """Return what lines say; each comes with its number. Raises ``RefusedError`` when one is damaged."""
-    read_one = _Reader()
-    try:
-        # All at once: a service starts with this, and one line after the other takes three times as long.
-        every = json.loads(f"[{','.join(line for _, line in lines)}]")
-        if len(every) == len(lines):
-            return [read_one(values) for values in every]
-    except (ValueError, _StrangeError):
-        # Which line it is, is found below.
-        pass
+    read_one = _Reader(posts)
     found: list[Row] = []
-    for number, line in lines:
+    for start in range(0, len(lines), _TOGETHER):
+        some = lines[start : start + _TOGETHER]
         try:
-            found.append(read_one(json.loads(line)))
-        except (ValueError, _StrangeError) as error:
-            raise _damaged(path, number, str(error)) from error
+            # At once: a service starts with this, and one line after the other takes three times as long.
+            values = _values(b"[" + b",".join([line for _, line in some]) + b"]")
+            if isinstance(values, list) and len(values) == len(some):
+                found += [read_one(each) for each in values]
+                continue
+        except (ValueError, _StrangeError):
+            # Which line it is, is found below.
+            pass
+        for number, line in some:
+            try:
+                found.append(read_one(_values(line)))
+            except (ValueError, _StrangeError) as error:
+                raise _damaged(path, number, str(error)) from error
     return found
 
 
@@ -156,7 +165,8 @@ def stored(row: Row) -> LedgerRow:
 
 def unstored(rows: Iterable[LedgerRow]) -> list[Row]:
     """Return rows of the store. Raises ``RefusedError`` when one is damaged."""
-    return rows_of(list(enumerate((row.line for row in rows), 1)), Path("ledger of the store"))
+    lines = enumerate((row.line.encode("utf-8", "surrogatepass") for row in rows), 1)
+    return rows_of(list(lines), Path("ledger of the store"))
 
 
 def line_of(row: Row) -> str:
@@ -176,9 +186,10 @@ class _StrangeError(Exception):
 class _Reader:
     """Reads lines; an instant that many have in common is made once."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, posts: Mapping[str, Post]) -> None:
+        """Begin with none. ``posts`` as in ``read``."""
         self._instants: dict[str, datetime] = {}
+        self._posts = posts
 
     def __call__(self, values: object) -> Row:
         """Return the row of a line. Raises ``_StrangeError`` and ``ValueError``."""
@@ -199,7 +210,24 @@ class _Reader:
         for name in _NEEDED:
             if not known.get(name):
                 raise _StrangeError(f"it has no {name}")
+        post = self._posts.get(known["path"])
+        if post is not None:
+            _share(known, post)
         return Row(**known)
+
+
+def _share(known: dict[str, Any], post: Post) -> None:
+    """Let what a row has in common with a post be one object."""
+    for name, value in (
+        ("path", post.path),
+        ("title", post.title),
+        ("link", post.link),
+        ("sketch", post.sketch),
+        ("date", post.published),
+        ("published", post.published),
+    ):
+        if known.get(name) == value:
+            known[name] = value
 
 
 def _problem(path: Path, message: str) -> Problem:

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from feedservice.feeds import reunion
 from feedservice.feeds.ledger import Row
 from feedservice.feeds.reunion import Reunion
-from feedservice.model import Problem, Severity
+from feedservice.model import Post, Problem, Severity
 from feedservice.service import ledgerfile
+from feedservice.service.ledgerfile import NO_POSTS
 from feedservice.store import LedgerRow
 
 _SMALL = 2_000
@@ -69,10 +70,11 @@ class Ledger:
         self._look()
         return bool(self.digest) and self.digest == self._agreed
 
-    def refresh(self, there: Container[str]) -> bool:
+    def refresh(self, there: Container[str], posts: Mapping[str, Post] = NO_POSTS) -> bool:
         """Bring ``rows`` up to date, and tell whether anything can be other than before.
 
-        ``there`` are the paths of the posts that are there. Raises ``RefusedError`` when a line is damaged.
+        ``there`` are the paths of the posts that are there; what ``posts`` say too is not held twice. Raises ``RefusedError``
+        when a line is damaged.
         """
         before = self.digest
         if not self._look() and self._known:
@@ -84,7 +86,7 @@ class Ledger:
         if self._data is None:
             found = ledgerfile.Read(rows=(), problems=())
         else:
-            found = ledgerfile.read(self._data, self.path)
+            found = ledgerfile.read(self._data, self.path, posts)
             self._data = None
         if not self._known and self.digest and self.digest == self._agreed:
             self._take(found, Reunion(rows=found.rows), found.rows)
@@ -133,7 +135,7 @@ class Ledger:
 
     def _take(self, found: ledgerfile.Read, made: Reunion, store: Iterable[Row]) -> None:
         before = {row.id: row for row in store}
-        self.owed |= {row.id: row for row in made.rows if before.get(row.id) != row}
+        self.owed |= {row.id: row for row in made.rows if (known := before.get(row.id)) is not row and known != row}
         self.rows = {row.id: row for row in made.rows}
         self._due = found.loose or made.rows != found.rows
         self.problems = (*found.problems, *_problems(self.path, made, lost=self._stamp is None))

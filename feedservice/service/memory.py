@@ -102,12 +102,24 @@ class Memory:
     forgotten: set[str] = dataclasses.field(default_factory=set)
     """Paths of records that the store has and that are of no post any more."""
 
+    def enter(self, path: str, known: Known) -> None:
+        """Take in what the store has of a post that nothing is known of yet."""
+        self.known[path] = known
+        if known.parsed.problems:
+            self.troubled.add(path)
+        if known.parsed.post is None:
+            self.broken.add(path)
+        if known.parsed.refers:
+            self.refers.add(path)
+        if known.looked:
+            self.lookers.add(path)
+
     def note(self, path: str, known: Known) -> None:
         """Take in what was read."""
-        self.known[path] = known
+        for group in (self.troubled, self.broken, self.refers, self.lookers, self.outdated, self.forgotten):
+            group.discard(path)
+        self.enter(path, known)
         self.touched.add(path)
-        self.forgotten.discard(path)
-        self._index(path, known)
 
     def forget(self, path: str) -> None:
         """Let go of a post that is gone."""
@@ -145,16 +157,6 @@ class Memory:
             if known is not None and known.settled is not settled and known.settled != settled:
                 self.known[path] = dataclasses.replace(known, settled=settled)
                 self.touched.add(path)
-
-    def _index(self, path: str, known: Known) -> None:
-        self.outdated.discard(path)
-        for group, belongs in (
-            (self.troubled, bool(known.parsed.problems)),
-            (self.broken, known.post is None),
-            (self.refers, known.parsed.refers),
-            (self.lookers, bool(known.looked)),
-        ):
-            (group.add if belongs else group.discard)(path)
 
 
 class Posts(Mapping[str, Post]):
@@ -211,15 +213,14 @@ def load(
     decoder = records.Decoder()
     shape = records.shape_of(context)
     for row in store.posts():
-        if records.shape_of(row.context) != shape:
-            memory.lost += 1
-            memory.forgotten.add(row.path)
-            continue
-        known = decoder.decode(row)
-        memory.known[row.path] = known
-        memory._index(row.path, known)  # noqa: SLF001 - its own module
         if row.context != context:
+            if records.shape_of(row.context) != shape:
+                memory.lost += 1
+                memory.forgotten.add(row.path)
+                continue
             memory.outdated.add(row.path)
+        known = decoder.decode(row)
+        memory.enter(row.path, known)
         if known.parsed.undated and known.post is not None:
             memory.first_seen[row.path] = known.post.published
     memory.at = datetime.fromisoformat(facts[AT]) if AT in facts else None

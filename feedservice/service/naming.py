@@ -48,7 +48,7 @@ class Names:
 
     def recall(self, posts: Mapping[str, Post], config: Config, now: datetime) -> list[Named] | None:
         """Return the posts as the ledger has them; None when it cannot be told without asking about all."""
-        self.ledger.refresh(posts)
+        self.ledger.refresh(posts, posts)
         self._index()
         named: list[Named] = []
         for path, post in posts.items():

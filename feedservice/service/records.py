@@ -22,6 +22,9 @@ _POST = tuple(field.name for field in dataclasses.fields(Post))
 _PROBLEM = tuple(field.name for field in dataclasses.fields(Problem))
 _INSTANTS = ("published", "updated", "expires")
 _LISTS = ("categories", "tags", "feeds")
+_AT = {name: at for at, name in enumerate(_POST)}
+"""Field of a post → its place in a record."""
+_READ = json.JSONDecoder().raw_decode
 
 Looked = tuple[tuple[str, int | None], ...]
 """Files that were asked for while a post was read → bytes, None for no such file."""
@@ -104,7 +107,8 @@ class Decoder:
     def decode(self, row: PostRow) -> Known:
         """Return what is known. Raises ``ValueError`` for bytes that ``encode`` did not make."""
         try:
-            post, problems, undated, refers, looked, good, out, over = json.loads(row.record.decode("utf-8", "surrogatepass"))
+            post, problems, undated, refers, looked, good, out, over = _values(row.record)
+            published = post[_AT["published"]] if post is not None else None
             parsed = Parsed(
                 path=row.path,
                 post=self._post(row.path, post),
@@ -117,48 +121,69 @@ class Decoder:
                 parsed=parsed,
                 looked=tuple((path, size) for path, size in looked) if looked else (),
                 good=self._post(row.path, good),
-                settled=self._settled(parsed.post, out, over),
+                settled=_settled(parsed.post, published, out, over),
             )
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
             raise ValueError(f"what is remembered of {row.path} is damaged: {error}") from error
-
-    def _settled(self, post: Post | None, out: int | None, over: int | None) -> Settled:
-        if out is None and over is None:
-            return NEVER
-        when = _instant(out)
-        # The usual case is that the post is out with the date it has: one object for both.
-        return Settled(out=post.published if post is not None and post.published == when else when, over=_instant(over))
 
     def _post(self, path: str, stored: list[Any] | None) -> Post | None:
         if stored is None:
             return None
-        values: dict[str, Any] = dict(zip(_POST, stored, strict=True))
-        values["path"] = path
+        if len(stored) != len(_POST):
+            raise ValueError(f"a post of {len(stored)} fields")
+        stored[_AT["path"]] = path
         for name in _INSTANTS:
-            if values[name] is not None:
-                values[name] = _instant(values[name])
+            value = stored[_AT[name]]
+            if value is not None:
+                stored[_AT[name]] = _EPOCH + timedelta(microseconds=value)
         for name in _LISTS:
-            if values[name] is not None:
-                labels = tuple(values[name])
-                values[name] = self._tuples.setdefault(labels, labels)
-        values["zone"] = self._texts.setdefault(values["zone"], values["zone"])
-        if values["language"] is not None:
-            values["language"] = self._texts.setdefault(values["language"], values["language"])
-        values["authors"] = self._authors(values["authors"]) if values["authors"] else ()
-        if values["image"] is not None:
-            values["image"] = Image(url=values["image"][0], alt=values["image"][1])
-        values["enclosures"] = tuple(Enclosure(**each) for each in values["enclosures"]) if values["enclosures"] else ()
-        if values["episode"] is not None:
-            transcripts = tuple(Transcript(**each) for each in values["episode"].pop("transcripts"))
-            values["episode"] = Episode(**values["episode"], transcripts=transcripts)
-        values["metadata"] = values["metadata"] or self._nothing
-        return Post(**values)
+            value = stored[_AT[name]]
+            if value is not None:
+                stored[_AT[name]] = self._labels(value) if value else ()
+        for name in ("zone", "language"):
+            value = stored[_AT[name]]
+            if value is not None:
+                stored[_AT[name]] = self._texts.setdefault(value, value)
+        value = stored[_AT["authors"]]
+        stored[_AT["authors"]] = self._authors(value) if value else ()
+        _media(stored)
+        stored[_AT["metadata"]] = stored[_AT["metadata"]] or self._nothing
+        return Post(**dict(zip(_POST, stored, strict=True)))
+
+    def _labels(self, stored: list[str]) -> tuple[str, ...]:
+        labels = tuple([self._texts.setdefault(each, each) for each in stored])
+        return self._tuples.setdefault(labels, labels)
 
     def _authors(self, stored: list[list[str | None]]) -> tuple[Person, ...]:
         key = tuple(map(tuple, stored))
         if key not in self._people:
             self._people[key] = tuple(Person(name=name or "", email=email, url=url) for name, email, url in stored)
         return self._people[key]
+
+
+def _values(record: bytes) -> list[Any]:
+    text = record.decode("utf-8", "surrogatepass")
+    values, end = _READ(text)
+    if end != len(text):
+        raise ValueError("there is something behind it")
+    return list(values)
+
+
+def _media(stored: list[Any]) -> None:
+    image, enclosures, episode = stored[_AT["image"]], stored[_AT["enclosures"]], stored[_AT["episode"]]
+    if image is not None:
+        stored[_AT["image"]] = Image(url=image[0], alt=image[1])
+    stored[_AT["enclosures"]] = tuple(Enclosure(**each) for each in enclosures) if enclosures else ()
+    if episode is not None:
+        transcripts = tuple(Transcript(**each) for each in episode.pop("transcripts"))
+        stored[_AT["episode"]] = Episode(**episode, transcripts=transcripts)
+
+
+def _settled(post: Post | None, published: int | None, out: int | None, over: int | None) -> Settled:
+    if out is None and over is None:
+        return NEVER
+    # The usual case is that the post is out with the date it has: one object for both.
+    return Settled(out=post.published if post is not None and out == published else _instant(out), over=_instant(over))
 
 
 def _instant(value: int | None) -> datetime | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import is_not
+from operator import attrgetter, is_not
 
 from feedservice.config.schema import Config
 from feedservice.feeds import identity, selection, specs
@@ -28,8 +28,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 Place = tuple[int, str]
 """What posts are ordered by: newest first, those of one instant by id."""
-Label = tuple[str, str]
-"""Kind of label and its identity."""
+Label = tuple[str, ...]
+"""Kind of label and its identity; of a category also with a language."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,8 @@ class Roster:
         self._links: dict[str, str] = {}
         self._timed: dict[str, Named] = {}
         """Path → posts that time will change."""
-        self._first: dict[Label, Place] = {}
+        self._first: dict[Label, Place] | None = None
+        """Label → place of the oldest post that has it, once somebody has asked."""
         self._aliases: Mapping[str, str] = {}
         self._newest: datetime | None = None
         """``newest``, while it is known."""
@@ -113,8 +114,8 @@ class Roster:
         self.held, self._timed, self.out, self._newest = {}, {}, [], None
         for each in self.everyone.values():
             self._judge(each, now)
-        self.out.sort(key=lambda each: each.id)
-        self.out.sort(key=lambda each: each.post.published, reverse=True)
+        self.out.sort(key=attrgetter("id"))
+        self.out.sort(key=attrgetter("post.published"), reverse=True)
         self._links = {each.post.link: each.post.path for each in self.out}
         self.shared = identity.shared_links(self.out) if len(self._links) != len(self.out) else []
         self._planned()
@@ -247,18 +248,20 @@ class Roster:
     def _planned(self) -> None:
         self.plan = specs.plan(self.config, self.out, self.addresses, self.had)
         self._aliases = self.plan.aliases
-        self._first = {}
-        for each in reversed(self.out):
-            where = place(each)
-            for label in self._labels_of(each.post):
-                self._first.setdefault(label, where)
+        self._first = None
 
-    def _keeps_plan(self, moved: Iterable[tuple[Named | None, Named | None]]) -> bool:
-        """Tell whether every label is still written as the oldest post that has it writes it, and none came or went."""
-        for old, new in moved:
-            if old is not None and new is not None and _labelling(old) == _labelling(new):
-                continue
-            if any(self._first.get(label) == place(old) for label in self._labels_of(old.post)) if old is not None else False:
+    def _keeps_plan(self, moved: Sequence[tuple[Named | None, Named | None]]) -> bool:
+        """Tell whether every label is still written as the oldest post that has it writes it, and none came or went.
+
+        The posts that are out have moved already.
+        """
+        others = [(old, new) for old, new in moved if old is None or new is None or _labelling(old) != _labelling(new)]
+        if not others:
+            return True
+        if self._first is None:
+            self._first = self._oldest(moved)
+        for old, new in others:
+            if old is not None and any(self._first.get(label) == place(old) for label in self._labels_of(old.post)):
                 return False
             if new is not None:
                 where = place(new)
@@ -269,12 +272,27 @@ class Roster:
                         return False
         return True
 
+    def _oldest(self, moved: Sequence[tuple[Named | None, Named | None]]) -> dict[Label, Place]:
+        """Return label → place of the oldest post that had it before these posts moved."""
+        came = {id(new) for _, new in moved if new is not None}
+        found: dict[Label, Named] = {}
+        for each in self.out:
+            if id(each) not in came:
+                found.update(dict.fromkeys(self._labels_of(each.post), each))
+        first = {label: place(each) for label, each in found.items()}
+        for old, _ in moved:
+            if old is not None:
+                where = place(old)
+                for label in self._labels_of(old.post):
+                    first[label] = max(where, first.get(label, where))
+        return first
+
     def _labels_of(self, post: Post) -> Iterator[Label]:
         language = selection.language_of(post, self.config)
         yield ("language", language)
         for key in selection.category_keys(post, self._aliases):
             yield ("category", key)
-            yield (f"category in {language}", key)
+            yield ("category", key, language)
         for tag in post.tags:
             yield ("tag", label_identity(tag))
         for name in selection.author_names(post, self.config):
