@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+from feedservice.feeds.identity import Named
 
 _SECOND = timedelta(seconds=1)
 
@@ -26,3 +29,9 @@ def last_modified(said: datetime, *, before: datetime, now: datetime) -> datetim
     200 away that has the date of the last one.
     """
     return max(said, now.replace(microsecond=0), before.replace(microsecond=0) + _SECOND)
+
+
+def taken_back(before: Sequence[str], window: Sequence[Named], members: Sequence[Named]) -> bool:
+    """Return whether an entry that was shown is no longer in the feed at all: one that newer ones pushed out is."""
+    missing = set(before).difference(each.id for each in window)
+    return bool(missing) and not missing.issubset({each.id for each in members})

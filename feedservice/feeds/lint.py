@@ -33,13 +33,15 @@ feed.too-large         warning  readers refuse documents above 1 to 3 MB
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 
-from feedservice.feeds.readback import Part, Readback, UnreadableError, read
+from feedservice.cutting import slices
+from feedservice.feeds.readback import Part, Readback, UnreadableError, instant, read
 from feedservice.model import Document, Problem, Severity
 
 MAX_BYTES = 2 * 1024**2
@@ -61,12 +63,29 @@ _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?:[!#$&'()*+,\-./:;=?@\
 _HTTP = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*(?:\s*;.*)?")
 _MARK_UP = re.compile(r"</?[A-Za-z][^<>]*>|<!--|&(?:#\d+|#[xX][0-9A-Fa-f]+|[A-Za-z][A-Za-z0-9]*);")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_RFC5322 = re.compile(
-    rf"({'|'.join(_DAYS)}), (\d{{1,2}}) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
-)
+_DECLARED = re.compile(rb"""\bxmlns(?::[\w.-]+)?=(?:"[^"]*"|'[^']*')""")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Clean:
+    """What the rest of a document has to know of an entry that has no problem of its own."""
+
+    ids: tuple[str, ...]
+    dates: tuple[tuple[str, str], ...]
+    """As in ``Part``."""
+    changed: datetime | None
+    """The first of these dates."""
+    author: bool
+    """It has one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found in a document."""
+
+    problems: tuple[Problem, ...]
+    clean: Mapping[str, Clean]
+    """Name of an entry's bytes → what is known of it, of those in the document that have no problem of their own."""
 
 
 def check(document: Document, *, budget: int = MAX_BYTES) -> tuple[Problem, ...]:
@@ -74,31 +93,91 @@ def check(document: Document, *, budget: int = MAX_BYTES) -> tuple[Problem, ...]
 
     The body is the only thing read; nothing is fetched. ``budget`` is the size in bytes above which a document is too large.
     """
+    return look(document, {}, budget=budget).problems
+
+
+def look(document: Document, known: Mapping[str, Clean], *, budget: int = MAX_BYTES) -> Looked:
+    """Do as ``check``; of entries that are ``clean`` in an earlier document, whose bytes are the same, nothing is read again.
+
+    They were read between the same declarations of namespaces: with others they are other entries.
+    """
+    scope = _scope(document)
+    names = [scope + span.digest for span in document.entries]
+    there = {name: known[name] for name in names if name in known}
+    if there:
+        found = _in_part(document, names, there, budget)
+        if found is not None:
+            return found
     try:
         readback = read(document.format, document.body)
     except UnreadableError as error:
-        return (
-            Problem(
-                rule="feed.malformed",
-                severity=Severity.ERROR,
-                message=f"the {document.format} document cannot be read back: {error}",
-                hint="this is a defect of feedservice; please report it with the post that was published last",
-                path=document.path,
-                line=error.line,
-                column=error.column,
-            ),
+        malformed = Problem(
+            rule="feed.malformed",
+            severity=Severity.ERROR,
+            message=f"the {document.format} document cannot be read back: {error}",
+            hint="this is a defect of feedservice; please report it with the post that was published last",
+            path=document.path,
+            line=error.line,
+            column=error.column,
         )
-    return tuple(_Check(document, readback, budget).problems())
+        return Looked(problems=(malformed,), clean={})
+    work = _Check(document, readback, budget, readback.entries)
+    problems = tuple(work.problems())
+    ours = len(readback.entries) == len(names)
+    return Looked(problems=problems, clean={names[at]: each for at, each in work.clean.items()} if ours else {})
+
+
+def _scope(document: Document) -> str:
+    """Return what tells the declarations that the entries of a document stand between from others."""
+    start = document.entries[0].start if document.entries else 0
+    declared = sorted(set(_DECLARED.findall(document.body, 0, start))) if document.format != "json" else []
+    return f"{document.format} {hashlib.blake2b(b' '.join(declared), digest_size=8).hexdigest()} "
+
+
+def _in_part(document: Document, names: Sequence[str], known: Mapping[str, Clean], budget: int) -> Looked | None:
+    """Look at the document without the entries that are known; None when that does not say all there is to say of the whole."""
+    body, spans = document.body, document.entries
+    cut = slices(spans, len(body), {span.digest for span, name in zip(spans, names, strict=True) if name in known})
+    if cut is None:
+        return None
+    try:
+        readback = read(document.format, b"".join(body[start:end] for start, end in cut[0]))
+    except UnreadableError:
+        return None
+    fresh = [span for span, name in zip(spans, names, strict=True) if name not in known]
+    if len(fresh) != len(readback.entries):
+        # An item that is no entry of the feed: which is which, the whole tells.
+        return None
+    for part, span in zip(readback.entries, fresh, strict=True):
+        part.line = body.count(b"\n", 0, span.start) + 1 if part.line is not None else None
+    parts = iter(readback.entries)
+    entries = [known[name] if name in known else next(parts) for name in names]
+    work = _Check(document, readback, budget, entries)
+    if work.crosses():
+        return None
+    problems = tuple(work.problems())
+    return Looked(problems=problems, clean={**known, **{names[at]: each for at, each in work.clean.items()}})
 
 
 class _Check:
     """The rules over one document; each yields its problems."""
 
-    def __init__(self, document: Document, readback: Readback, budget: int) -> None:
+    def __init__(self, document: Document, readback: Readback, budget: int, entries: Sequence[Part | Clean]) -> None:
         self._document = document
         self._budget = budget
         self._format = document.format
         self._readback = readback
+        self._entries = entries
+        self.clean: dict[int, Clean] = {}
+        """Place of an entry → what is known of it, of those that have no problem of their own."""
+
+    def crosses(self) -> bool:
+        """Tell whether an entry that is clean by itself stands against another, or against its feed."""
+        times = Counter(identity for entry in self._entries for identity in entry.ids)
+        newest = self._date(self._readback.head.dates)
+        clean = [entry for entry in self._entries if isinstance(entry, Clean)]
+        twice = any(times[identity] > 1 for entry in clean for identity in entry.ids)
+        return twice or any(newest and entry.changed and entry.changed > newest for entry in clean)
 
     def problems(self) -> Iterator[Problem]:
         yield from self._size()
@@ -106,17 +185,31 @@ class _Check:
         yield from self._history()
         yield from self._tombstones()
         yield from self._podcast()
-        repeated = Counter(identity for entry in self._readback.entries for identity in entry.ids)
+        repeated = Counter(identity for entry in self._entries for identity in entry.ids)
         newest = self._date(self._readback.head.dates)
-        for number, entry in enumerate(self._readback.entries, 1):
-            name = f"entry {number} ({entry.ids[0] if entry.ids else 'without id'})"
-            yield from self._required(entry, name, _ENTRY_REQUIRED[self._format])
-            yield from self._common(entry, name)
-            yield from self._identity(entry, name, repeated)
-            yield from self._enclosures(entry, name)
-            yield from self._order(entry, name, newest)
-            yield from self._mark_up(entry, name)
+        for number, entry in enumerate(self._entries, 1):
+            if not isinstance(entry, Clean):
+                name = f"entry {number} ({entry.ids[0] if entry.ids else 'without id'})"
+                yield from self._entry(number - 1, entry, name, repeated, newest)
         yield from self._same_updated()
+
+    def _entry(self, at: int, entry: Part, name: str, repeated: Mapping[str, int], newest: datetime | None) -> Iterator[Problem]:
+        alone = True
+        for problem in (
+            *self._required(entry, name, _ENTRY_REQUIRED[self._format]),
+            *self._common(entry, name),
+            *self._identity(entry, name, repeated),
+            *self._enclosures(entry, name),
+            *self._order(entry, name, newest),
+            *self._mark_up(entry, name),
+        ):
+            # A shared id hides what else there is to say of it.
+            alone = False
+            yield problem
+        if alone:
+            author = bool(entry.counts.get("author"))
+            changed = self._date(entry.dates)
+            self.clean[at] = Clean(ids=tuple(entry.ids), dates=tuple(entry.dates), changed=changed, author=author)
 
     def _problem(self, rule: str, message: str, hint: str = "", *, part: Part | None = None, warn: bool = False) -> Problem:
         return Problem(
@@ -163,11 +256,11 @@ class _Check:
 
     def _tombstones(self) -> Iterator[Problem]:
         """RFC 6721 §3: both attributes are there, and no entry is withdrawn and present at once."""
-        present = {identity for entry in self._readback.entries for identity in entry.ids}
+        present = {identity for entry in self._entries for identity in entry.ids}
         newest = self._date(self._readback.head.dates)
         for stone in self._readback.deleted:
             name = f"the entry that is taken back ({stone.ref})"
-            when = _instant("atom", stone.when or "")
+            when = instant("atom", stone.when or "")
             if not stone.ref or when is None:
                 yield self._problem("feed.tombstone", f"{name}: ref or when is missing or wrong ({stone.when!r})")
             elif stone.ref in present:
@@ -190,7 +283,7 @@ class _Check:
         if self._format != "atom":
             return
         if part is self._readback.head:
-            if not part.counts["author"] and not all(entry.counts["author"] for entry in self._readback.entries):
+            if not part.counts["author"] and not all(map(_has_author, self._entries)):
                 message = "neither the feed nor each of its entries has an author"
                 yield self._problem("feed.required", message, "set site.author", part=part)
         elif not part.counts["content"] and not part.alternates:
@@ -198,7 +291,7 @@ class _Check:
 
     def _common(self, part: Part, name: str) -> Iterator[Problem]:
         for element, text in part.dates:
-            if _instant(self._format, text) is None:
+            if instant(self._format, text) is None:
                 yield self._problem("feed.date", f"{name}: {element} is {text!r}, which is no date of this format", part=part)
         for element, url in part.urls:
             found = self._url(part, f"{name}: {element}", url)
@@ -274,7 +367,7 @@ class _Check:
     def _same_updated(self) -> Iterator[Problem]:
         if self._format != "atom":
             return
-        times = Counter(text for entry in self._readback.entries for element, text in entry.dates if element == "updated")
+        times = Counter(text for entry in self._entries for element, text in entry.dates if element == "updated")
         several = [(text, count) for text, count in times.items() if count > 1]
         if several:
             text, count = several[0]
@@ -282,24 +375,10 @@ class _Check:
             message = f"{count} entries changed at {text}{more}: readers sort them by chance"
             yield self._problem("feed.same-updated", message, "give each post a time of day", warn=True)
 
-    def _date(self, dates: list[tuple[str, str]]) -> datetime | None:
+    def _date(self, dates: Sequence[tuple[str, str]]) -> datetime | None:
         """Return the instant of the first date: RSS has one, and ``updated`` comes first in Atom."""
-        return _instant(self._format, dates[0][1]) if dates and self._format != "json" else None
+        return instant(self._format, dates[0][1]) if dates and self._format != "json" else None
 
 
-def _instant(format_name: str, text: str) -> datetime | None:
-    """Return the instant that ``text`` names, or None when it is no date of the format."""
-    try:
-        if format_name != "rss":
-            return datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
-        match = _RFC5322.fullmatch(text)
-        if match is None:
-            return None
-        weekday, day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-        instant = datetime(
-            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset)
-        )
-    except ValueError:
-        return None
-    return instant if _DAYS[instant.weekday()] == weekday else None
+def _has_author(entry: Part | Clean) -> bool:
+    return entry.author if isinstance(entry, Clean) else bool(entry.counts["author"])

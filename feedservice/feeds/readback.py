@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 
 from feedservice.feeds import elements
 from feedservice.feeds.elements import ATOM, CONTENT, HISTORY, ITUNES, MEDIA, TOMBSTONES, Element
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_RFC5322 = re.compile(
+    rf"({'|'.join(_DAYS)}), (\d{{1,2}}) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
+)
 
 
 class UnreadableError(ValueError):
@@ -79,6 +88,24 @@ class Tombstone:
 def read(format_name: str, body: bytes) -> Readback:
     """Return the facts of a document in ``atom``, ``rss`` or ``json``. Raises UnreadableError."""
     return _READERS[format_name](body)
+
+
+def instant(format_name: str, text: str) -> datetime | None:
+    """Return the instant that ``text`` names, or None when it is no date of the format."""
+    try:
+        if format_name != "rss":
+            return datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
+        match = _RFC5322.fullmatch(text)
+        if match is None:
+            return None
+        weekday, day, month, year, hour, minute, second, sign, hours, minutes = match.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+        found = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset)
+        )
+    except ValueError:
+        return None
+    return found if _DAYS[found.weekday()] == weekday else None
 
 
 _ARCHIVE_RELATIONS = ("current", "prev-archive", "next-archive")

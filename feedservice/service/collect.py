@@ -349,6 +349,16 @@ def _judged(config: Config, step: Step, memory: Memory, ask: Ask) -> frozenset[s
     return frozenset(roster.update(changed, ask.now))
 
 
+def post_urls(collected: Collected) -> dict[str, str]:
+    """Return how posts are named in links between posts → where they live: by path, and in Jekyll by ``YYYY-MM-DD-slug``."""
+    urls = {each.post.path: each.post.link for each in collected.named}
+    short = [each for each in collected.named if "_posts/" in each.post.path]
+    # Of two posts with one such name, the older has it.
+    for each in sorted(short, key=lambda each: (each.post.published, each.post.path)):
+        urls.setdefault(each.post.path.rsplit("_posts/", 1)[1].rsplit(".", 1)[0], each.post.link)
+    return urls
+
+
 def context_hash(context: Context) -> str:
     """Return a hash of everything that the meaning of all posts depends on; a new database of zones counts."""
     settings = (context.site.model_dump_json(), context.content.model_dump_json(), context.dialect)

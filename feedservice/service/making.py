@@ -14,6 +14,7 @@ from feedservice.feeds.identity import Named
 from feedservice.feeds.links import link_values
 from feedservice.feeds.pages import Preview
 from feedservice.model import FeedSpec, Problem, Published, Severity
+from feedservice.service import collect as collecting
 from feedservice.service import history, keys, remember, render
 from feedservice.service.collect import Ask, Collected, Progress
 from feedservice.service.gate import Gate, keep
@@ -31,7 +32,9 @@ from feedservice.taxonomy import encode_path
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
 _FEW = 100
-"""Feeds up to which the texts of their pages are asked of the store: it is for small changes."""
+"""Feeds up to which what is known of their entries is used again: it is for small changes."""
+_MOST_CLEAN = 3_000
+"""Entries in one format each, of which it is remembered that they have no problem: some 500 bytes for each."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -120,10 +123,13 @@ class Making:
             pages=config.feeds.pages,
             histories=self.histories,
             texts=self._texts(wanted) if config.feeds.pages else {},
+            clean=self.memory.clean if len(wanted) <= _FEW else {},
         )
         feeds = {feed.spec.key: feed for feed in wanted}
         for made, ready in render.make(self.collected, wanted, self._formats, self.pool, progress, settings):
             self._put(made, feeds[made.spec.key], ready)
+        for name in list(self.memory.clean)[:-_MOST_CLEAN]:
+            del self.memory.clean[name]
         self._lists()
         found = {**{key: part.shelved for key, part in self._made.items()}, **self._kept}
         for shelved in found.values():
@@ -190,7 +196,7 @@ class Making:
 
     @cached_property
     def _urls(self) -> dict[str, str]:
-        return render.post_urls(self.collected)
+        return collecting.post_urls(self.collected)
 
     def _inputs(self, spec: FeedSpec, own: Sequence[str]) -> str:
         out = self.collected.roster.out

@@ -14,6 +14,7 @@ from pathlib import Path
 from feedservice.config.schema import Config
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.difference import Served
+from feedservice.feeds.lint import Clean
 from feedservice.model import Post, Problem
 from feedservice.service import guarding, leaving, records
 from feedservice.service.ledgers import Ledger
@@ -97,6 +98,8 @@ class Memory:
     """Feed key → archives."""
     inputs: dict[str, str] = dataclasses.field(default_factory=dict)
     """Output path of an archive document → hash of what it was made from."""
+    clean: dict[str, Clean] = dataclasses.field(default_factory=dict)
+    """As in ``lint.look``: entries of documents that need not be read back again."""
     touched: set[str] = dataclasses.field(default_factory=set)
     """Paths of records that the store does not have like this."""
     forgotten: set[str] = dataclasses.field(default_factory=set)

@@ -16,8 +16,10 @@ from feedservice.feeds import archives, assemble, entries, freshness, lint
 from feedservice.feeds.archives import Membership
 from feedservice.feeds.identity import Named
 from feedservice.feeds.ledger import Row
+from feedservice.feeds.lint import Clean
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import Document, Entry, FeedHead, FeedSpec, Fragment, Problem, Profile, Severity
+from feedservice.service import collect as collecting
 from feedservice.service import workers
 from feedservice.service.collect import Collected, Progress
 from feedservice.service.shelf import Shelved, Spans
@@ -109,6 +111,8 @@ class Settings:
     """Archives by feed key; each of these feeds comes with its archives as they have to be now."""
     texts: Mapping[str, Text] = dataclasses.field(default_factory=dict)
     """Path → text of entries that need not be rendered for a page."""
+    clean: dict[str, Clean] = dataclasses.field(default_factory=dict)
+    """What documents that are made know of entries without problems, for the next ones: it grows."""
 
 
 def profile_of(spec: FeedSpec, config: Config) -> Profile:
@@ -259,17 +263,19 @@ def _feed(
     shown = assemble.fitting(parts, config.feeds.max_bytes)
     window, parts = feed.window[:shown], {name: fragments[:shown] for name, fragments in parts.items()}
     head, grown = headed(window, members)
-    documents, found = _documents(head, parts)
+    documents, found = _documents(head, parts, settings.clean)
     refused: list[Problem] = []
     if _errors(found):
         # One bad entry must not cost a feed the others: each is tried alone, and what fails alone is left out. When that does
         # not help, the fault is not theirs, and the documents that have it are withheld as they are.
-        alone = [_errors(_documents(head, {name: part[at : at + 1] for name, part in parts.items()})[1]) for at in range(shown)]
+        alone = [
+            _errors(_documents(head, {name: part[at : at + 1] for name, part in parts.items()}, {})[1]) for at in range(shown)
+        ]
         kept = [at for at in range(shown) if not alone[at]]
         bad = {window[at].id for at in range(shown) if alone[at]}
         others = [each for each in members if each.id not in bad]
         rest, regrown = headed([window[at] for at in kept], others)
-        good, left = _documents(rest, {name: [part[at] for at in kept] for name, part in parts.items()})
+        good, left = _documents(rest, {name: [part[at] for at in kept] for name, part in parts.items()}, {})
         if kept and not _errors(left):
             refused = [dataclasses.replace(wrong[0], path=window[at].post.path) for at, wrong in enumerate(alone) if wrong]
             head, documents, found, members, grown = rest, good, left, others, regrown
@@ -301,7 +307,7 @@ def _head(
     updated = freshness.updated(
         newest,
         before=feed.before.updated if feed.before is not None else None,
-        taken_back=feed.before is not None and _taken_back(feed.before.ids, window, members),
+        taken_back=feed.before is not None and freshness.taken_back(feed.before.ids, window, members),
         now=settings.now,
     )
     head = dataclasses.replace(head, stylesheet=settings.stylesheet, updated=updated)
@@ -341,15 +347,16 @@ def withdrawn(collected: Collected, key: str) -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda each: (each.updated, each.id), reverse=True)[:_MOST_TOLD])
 
 
-def _taken_back(before: Sequence[str], window: Sequence[Named], members: Sequence[Named]) -> bool:
-    """Return whether an entry that was shown is no longer in the feed at all: one that newer ones pushed out is."""
-    missing = set(before).difference(each.id for each in window)
-    return bool(missing) and not missing.issubset({each.id for each in members})
-
-
-def _documents(head: FeedHead, parts: Mapping[str, Sequence[Fragment]]) -> tuple[tuple[Document, ...], list[Problem]]:
+def _documents(
+    head: FeedHead, parts: Mapping[str, Sequence[Fragment]], clean: dict[str, Clean]
+) -> tuple[tuple[Document, ...], list[Problem]]:
     documents = tuple(assemble.document(head, name, fragments) for name, fragments in parts.items())
-    return documents, [problem for document in documents for problem in lint.check(document)]
+    problems: list[Problem] = []
+    for document in documents:
+        looked = lint.look(document, clean)
+        problems += looked.problems
+        clean.update(looked.clean)
+    return documents, problems
 
 
 def _errors(problems: Sequence[Problem]) -> list[Problem]:
@@ -381,19 +388,9 @@ def order_of(collected: Collected, named: Named, profiles: Sequence[Profile], *,
 def _batches(collected: Collected, orders: Sequence[Order], formats: Sequence[str]) -> Iterator[ToRender]:
     context = dataclasses.replace(collected.context, files={}, first_seen={}, zones={})
     refers = collected.refers
-    urls: Mapping[str, str] = post_urls(collected) if any(order.post.path in refers for order in orders) else {}
+    urls: Mapping[str, str] = collecting.post_urls(collected) if any(order.post.path in refers for order in orders) else {}
     size = workers.BATCH // 4
     for start in range(0, len(orders), size):
         batch = orders[start : start + size]
         needed = any(order.post.path in refers for order in batch)
         yield ToRender(orders=batch, formats=formats, context=context, post_urls=urls if needed else {})
-
-
-def post_urls(collected: Collected) -> dict[str, str]:
-    """Return how posts are named in links between posts → where they live: by path, and in Jekyll by ``YYYY-MM-DD-slug``."""
-    urls = {each.post.path: each.post.link for each in collected.named}
-    short = [each for each in collected.named if "_posts/" in each.post.path]
-    # Of two posts with one such name, the older has it.
-    for each in sorted(short, key=lambda each: (each.post.published, each.post.path)):
-        urls.setdefault(each.post.path.rsplit("_posts/", 1)[1].rsplit(".", 1)[0], each.post.link)
-    return urls
