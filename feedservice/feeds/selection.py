@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from feedservice import globs
@@ -127,14 +127,14 @@ def window(
     members: Sequence[Named],
     size: int,
     served: Served | None,
-    out: Callable[[str], datetime | None],
+    fresh: Collection[str],
     *,
     now: datetime,
     stay: timedelta,
 ) -> Window:
     """Return what a feed shows of its ``members`` (newest first): the newest ``size``, what came late, and no old news.
 
-    ``served`` is what its readers have, ``out`` tells when a post was first out anywhere (None: not before this pass).
+    ``served`` is what its readers have, ``fresh`` are the ids of all posts that were not out when the feed last went out.
 
     - A post that comes late, or with many others, stands behind ``size`` newer ones before anybody saw it. It is
       shown all the same, where its date puts it, for as long as ``stay``; of these too at most ``size``.
@@ -144,22 +144,16 @@ def window(
     base = list(members[:size])
     if served is None:
         return Window(entries=tuple(base))
-    had, at, before = {each.id for each in served.entries}, served.at, served.late
-
-    def known(entry_id: str) -> bool:
-        """Tell whether a post was out when the feed last went out."""
-        since = out(entry_id)
-        return since is not None and since <= at
-
+    had, before = {each.id for each in served.entries}, served.late
     if had and size <= served.window:
-        while base and base[-1].id not in had and known(base[-1].id):
+        while base and base[-1].id not in had and base[-1].id not in fresh:
             base.pop()
     late: dict[str, datetime] = {}
     behind: list[Named] = []
-    # All but a few of a large feed were out long ago, and are passed over in a step each.
-    behind_it = (each for each in members[size:] if each.id in before or (since := out(each.id)) is None or since > at)
+    # All but a few of a large feed were out long ago.
+    behind_it = [each for each in members[size:] if each.id in fresh or each.id in before]
     for each in behind_it if stay else ():
-        since = before.get(each.id) if each.id in had else None if known(each.id) else now
+        since = before.get(each.id) if each.id in had else now if each.id in fresh else None
         if since is not None and now - since < stay and len(behind) < size:
             late[each.id] = since
             behind.append(each)

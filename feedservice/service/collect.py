@@ -123,8 +123,8 @@ class Collected:
         if found is None:
             stay = timedelta(seconds=seconds(self.config.feeds.late))
             members, served = self.members(spec.key), self.served.get(spec.key)
-            rows = self.identified.rows
-            found = selection.window(members, spec.window, served, lambda name: rows[name].out, now=self.now, stay=stay)
+            fresh = self.step.out_since(served.at) if served is not None else ()
+            found = selection.window(members, spec.window, served, fresh, now=self.now, stay=stay)
             self._windows[spec.key] = found
         return found.entries
 

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from bisect import bisect_right, insort
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 from feedservice.feeds import reunion
@@ -57,6 +60,10 @@ class Ledger:
         """The file has to be written anew."""
         self._stamp: tuple[int, int, int] | None = None
         self._hash = hashlib.blake2b(digest_size=16)
+        self._came: list[tuple[datetime, str]] | None = None
+        """When which id was first out, in order, once somebody has asked."""
+        self._never: set[str] = set()
+        """Ids that were never out, as of the same time."""
         self._data: bytes | None = None
         """The bytes of the file, until they are read."""
 
@@ -105,6 +112,7 @@ class Ledger:
         self.owed |= found
         if not found and not self._due:
             return
+        self._note_out(found.values())
         self.rows |= found
         if self._due or self._stamp is None or len(self.rows) <= _SMALL or len(found) > len(self.rows) // 4:
             said = _hash(b"")
@@ -118,10 +126,35 @@ class Ledger:
         self.problems = ()
         self._stamp = _stamp(self.path)
 
+    def out_since(self, instant: datetime) -> Collection[str]:
+        """Return the ids that were not out at an instant: those that came out after it, and those that never were."""
+        if self._came is None:
+            self._never = {row.id for row in self.rows.values() if row.out is None}
+            self._came = sorted((row.out, row.id) for row in self.rows.values() if row.out is not None)
+        after = bisect_right(self._came, instant, key=itemgetter(0))
+        return self._never.union(name for _, name in self._came[after:])
+
     def saved(self) -> None:
         """Take in that the store has what it was owed."""
         self.owed = {}
         self._agreed = self.digest
+
+    def _note_out(self, changed: Iterable[Row]) -> None:
+        """Bring what ``out_since`` knows up to date, before the rows are."""
+        came = self._came
+        for row in changed if came is not None else ():
+            before = self.rows.get(row.id)
+            was = before.out if before is not None else None
+            if was == row.out:
+                if before is None:
+                    self._never.add(row.id)
+            elif came is not None and was is None and row.out is not None:
+                self._never.discard(row.id)
+                insort(came, (row.out, row.id))
+            else:
+                # Who was out stays so, whatever comes: this is another date, by hand, and all is asked anew.
+                self._came = None
+                return
 
     def _look(self) -> bool:
         """Read the bytes of the file when it is not what was last read or written; tell whether it was."""
@@ -137,6 +170,7 @@ class Ledger:
         before = {row.id: row for row in store}
         self.owed |= {row.id: row for row in made.rows if (known := before.get(row.id)) is not row and known != row}
         self.rows = {row.id: row for row in made.rows}
+        self._came = None
         self._due = found.loose or made.rows != found.rows
         self.problems = (*found.problems, *_problems(self.path, made, lost=self._stamp is None))
         self._known = True

@@ -249,6 +249,7 @@ class Making:
                     last_modified=document.last_modified,
                     entries=document.entries,
                     links=links,
+                    etag=document.etag,
                 )
         problems = list(made.found)
         if made.history is not None:

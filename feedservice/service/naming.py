@@ -29,6 +29,11 @@ class Step:
     """As the guard asks for it; ``named`` and ``dates`` are of the posts in ``named`` only."""
     whole: bool
     """All posts were asked about: those that are not in ``named`` are not there."""
+    ledger: Ledger
+
+    def out_since(self, instant: datetime) -> Collection[str]:
+        """Return the ids that were not out at an instant, before this pass."""
+        return {*self.ledger.out_since(instant), *self.identified.arrived}
 
 
 class Names:
@@ -169,7 +174,7 @@ class Names:
             identified = Identified(
                 named=(), rows=self.ledger.rows, dates={}, arrived=frozenset(), doubtful=self._doubtful, problems=()
             )
-            return Step(named=named, identified=identified, whole=False)
+            return Step(named=named, identified=identified, whole=False, ledger=self.ledger)
         fresh = {post.path for post in new}
         texts = {post.digest for post in new}
         # A post may have moved here, or be a copy.
@@ -180,13 +185,15 @@ class Names:
         if found.problems or len(found.named) != len(new):
             return None
         named |= {each.post.path: each for each in found.named}
-        return Step(named=named, identified=self._seen(found), whole=False)
+        return Step(named=named, identified=self._seen(found), whole=False, ledger=self.ledger)
 
     def _all(self, posts: Mapping[str, Post], broken: Collection[str], config: Config, now: datetime) -> Step:
         found = _identify(posts.values(), self.ledger.rows.values(), broken, config, now)
         self._index()
         self._ahead = {}
-        return Step(named={each.post.path: each for each in found.named}, identified=self._seen(found), whole=True)
+        return Step(
+            named={each.post.path: each for each in found.named}, identified=self._seen(found), whole=True, ledger=self.ledger
+        )
 
     def _seen(self, found: Identified) -> Identified:
         """Return what was found with the rows of all posts, not only of those that were asked about."""

@@ -80,8 +80,12 @@ class Output:
         entries: tuple[EntrySpan, ...] = (),
         links: tuple[str, ...] = (),
         immutable: bool = False,
+        etag: str | None = None,
     ) -> None:
-        """Stage a file if its bytes, or a coding of them, are not there already. Raises ``OSError``."""
+        """Stage a file if its bytes, or a coding of them, are not there already. Raises ``OSError``.
+
+        ``etag`` is the hash of the bytes, as ``Document`` has it, when it is known.
+        """
         target = self.root / path
         wanted = self.codings if len(body) >= SMALLEST else ()
         beside = {coding: target.with_name(target.name + SUFFIXES[coding]) for coding in wanted}
@@ -92,7 +96,7 @@ class Output:
             self._note_missing(target.parent)
             self._waiting.append(self._threads.submit(_stage, target, body, beside, changed=changed))
             self._gather(_AHEAD)
-        etag = hashlib.blake2b(body, digest_size=16).hexdigest()
+        etag = etag or hashlib.blake2b(body, digest_size=16).hexdigest()
         known = self._before.get(path)
         if known is not None and known.etag == etag:
             last_modified = known.last_modified

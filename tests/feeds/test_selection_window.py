@@ -40,7 +40,7 @@ def shows(
         [named(number) for number in members],
         size,
         before,
-        lambda name: None if int(name) in new else NOW,
+        {str(number) for number in new},
         now=now,
         stay=STAY,
     )

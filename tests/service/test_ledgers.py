@@ -258,3 +258,26 @@ def test_an_engine_reads_the_store_of_another_version_only_for_what_it_lost(make
     with contextlib.closing(Engine(loaded.root / loaded.config.state, opener, out=loaded.root / "public")) as engine:
         report = engine.build(loaded, now=NOW + HOUR)
     assert (said(report), in_file(loaded), in_store(loaded)) == ([], rows, rows)
+
+
+def test_who_was_not_out_at_an_instant_is_known_from_write_to_write(tmp_path: Path) -> None:
+    """However the rows came about, the answer is that of looking at every one."""
+    known = Ledger(tmp_path / "ledger.jsonl")
+    known.refresh({})
+    moments = [NOW + timedelta(hours=number) for number in range(6)]
+
+    def naive(instant: datetime) -> set[str]:
+        return {each.id for each in known.rows.values() if each.out is None or each.out > instant}
+
+    def told() -> None:
+        for instant in (NOW - timedelta(days=1), *moments):
+            assert known.out_since(instant) == naive(instant)
+
+    told()
+    known.write([row(f"never{number}", out=None) for number in range(3)])
+    known.write([row(f"out{number}", out=moments[number % 4]) for number in range(8)])
+    told()
+    known.write([row("never1", out=moments[2]), row("later", out=moments[5]), row("out3", out=moments[3], title="other")])
+    told()
+    known.write([row("out4", out=None), row("out5", out=moments[0])])
+    told()
