@@ -124,6 +124,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
 
     work = Work(
         load=lambda: load(config, os.environ),
+        prepare=engine.prepare,
         make=make,
         changed=changed,
         errands=(

@@ -77,6 +77,8 @@ class Work:
     """Reads the configuration anew. Raises ``ConfigError``."""
     make: Callable[[Loaded, Wanted, datetime], Report]
     """Makes a pass and shows what it published; called in a thread. Raises ``FeedserviceError``."""
+    prepare: Callable[[Loaded], None] = lambda _: None
+    """Does what can be done before the first pass, while the system is asked for events; called in a thread."""
     changed: Callable[[Loaded], None]
     """Takes in a configuration that was read anew and may be the same; called in the event loop, before the next pass."""
     errands: Sequence[Errand] = ()
@@ -138,8 +140,8 @@ class Daemon:
         await asyncio.gather(*self._errands, return_exceptions=True)
 
     async def _begin(self) -> None:
-        """Listen before the first look: what changes during it is noticed."""
-        await self._watch()
+        """Listen before the first look: what changes during it is noticed. What is remembered is read meanwhile."""
+        await asyncio.gather(self._watch(), asyncio.to_thread(self._work.prepare, self.loaded))
         first = await self.passes.ask(Wanted(reasons=("start",)))
         if first.report is None:
             await self._deaf()

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from feedservice.config import Loaded
+from feedservice.errors import RefusedError
 from feedservice.model import Problem, Published, Severity
 from feedservice.service import addresses, collect, guarding, history, keys, leaving, ledgerfile, publish, render, shelf
 from feedservice.service import memory as memories
@@ -29,6 +30,7 @@ from feedservice.service.memory import Memory
 from feedservice.service.publish import Pass, silent
 from feedservice.service.remember import Announce
 from feedservice.service.report import Report
+from feedservice.service.shelf import Shelf
 from feedservice.service.workers import Workers
 from feedservice.store import Store, StoreError
 
@@ -71,6 +73,8 @@ class Engine:
         self._memory: Memory | None = None
         self._problems: list[Problem] = []
         self._loaded: Loaded | None = None
+        self._shelf: Shelf | None = None
+        """What the store has of files, when nothing else was read of it yet."""
 
     @property
     def store(self) -> Store:
@@ -116,9 +120,15 @@ class Engine:
         Nothing when there is no store that can be read: the pass says why, and makes it anew.
         """
         try:
-            return tuple(shelf.standing(self.store, self.out))
+            self._shelf = shelf.recall(self.store)
         except (StoreError, ValueError):
             return ()
+        return tuple(shelf.standing(self._shelf, self.out))
+
+    def prepare(self, loaded: Loaded) -> None:
+        """Read what is remembered, for the next pass; what stands against it, that pass says."""
+        with contextlib.suppress(StoreError, RefusedError, OSError):
+            self._memory, self._loaded = self._recalled(loaded), loaded
 
     def sweep(self, report: Report) -> Report:
         """Remove the files that are nobody's any more, and return the report with what could not be removed.
@@ -158,10 +168,10 @@ class Engine:
         config = loaded.config
         context = collect.context_hash(collect.context_of(loaded))
         settings = keys.settings(config, context)
+        # Nobody else has written since: who builds holds the lock.
+        files, self._shelf = self._shelf, None
 
-        served = guarding.served(self.state)
-
-        def recall() -> Memory:
+        def recall(files: Shelf | None = None) -> Memory:
             return memories.load(
                 self.store,
                 ledgerfile.place(loaded),
@@ -170,12 +180,14 @@ class Engine:
                 config=config,
                 addresses=addresses.recall(self.state),
                 served=served,
+                shelf=files,
             )
 
         rebuilt: list[Problem] = []
         with _nothing_collected():
+            served = guarding.served(self.state)
             try:
-                memory = recall()
+                memory = recall(files)
             except (StoreError, ValueError) as error:
                 if isinstance(error, StoreError) and not error.damaged:
                     raise

@@ -23,7 +23,8 @@ from feedservice.service.quarantine import StandIn
 from feedservice.service.records import Known
 from feedservice.service.roster import Roster, Settled
 from feedservice.service.scan import Found
-from feedservice.service.shelf import Shelved, shelved
+from feedservice.service.shelf import Shelf, Shelved
+from feedservice.service.shelf import recall as recall_shelf
 from feedservice.store import DocumentRow, Store
 
 AT = "pass.at"
@@ -201,8 +202,11 @@ def load(
     config: Config,
     addresses: Mapping[str, str],
     served: Mapping[str, Served],
+    shelf: Shelf | None = None,
 ) -> Memory:
     """Return what a store remembers; ``ledger`` is the path of the ledger's file, the rest is what the state directory has.
+
+    ``shelf`` is what the store has of files, when that was asked for already.
 
     Raises ``StoreError``, ``ValueError`` for rows that this program did not write, and ``RefusedError`` for a damaged ledger.
     """
@@ -227,9 +231,8 @@ def load(
         if known.parsed.undated and known.post is not None:
             memory.first_seen[row.path] = known.post.published
     memory.at = datetime.fromisoformat(facts[AT]) if AT in facts else None
-    memory.documents = {row.path: row for row in store.documents()}
-    by_feed = {(row.feed, row.format): row for row in memory.documents.values()}
-    memory.shelf = {row.key: made for row in store.feeds() if (made := shelved(row, by_feed)) is not None}
+    files = shelf or recall_shelf(store)
+    memory.documents, memory.shelf = dict(files.documents), dict(files.feeds)
     if memory.at is not None and not memory.outdated and not memory.lost and memory.settings == settings:
         # Under other ids the posts are not those that the files show.
         everyone = names.recall(memory.posts(), config, memory.at) if names.ledger.agrees() else None

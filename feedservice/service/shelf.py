@@ -160,17 +160,33 @@ def shelved(row: FeedRow, documents: Mapping[tuple[str, str], DocumentRow]) -> S
         raise ValueError(f"what is remembered of the feed {row.key!r} is damaged: {error}") from error
 
 
-def standing(store: Store, root: Path) -> Iterator[Published]:
-    """Yield the files of the last pass that are still what it left, without looking at a post. Raises ``StoreError``.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """The files of all feeds, as a store has them."""
+
+    documents: Mapping[str, DocumentRow]
+    """By path."""
+    feeds: Mapping[str, Shelved]
+    """Key of a feed → its files; ``""`` → those of no feed."""
+
+
+def recall(store: Store) -> Shelf:
+    """Return what a store has. Raises ``StoreError``, and ``ValueError`` for rows that are damaged."""
+    documents = {row.path: row for row in store.documents()}
+    by_feed = {(row.feed, row.format): row for row in documents.values()}
+    feeds = {row.key: made for row in store.feeds() if (made := shelved(row, by_feed)) is not None}
+    return Shelf(documents=documents, feeds=feeds)
+
+
+def standing(shelf: Shelf, root: Path) -> Iterator[Published]:
+    """Yield the files of the last pass that are still what it left, without looking at a post.
 
     A file whose times are others, as after a restore, is known by its bytes; its coded forms are not, and are left out. One whose
-    bytes are others is left out, for the next pass to mend. Raises ``ValueError`` for rows that are damaged.
+    bytes are others is left out, for the next pass to mend.
     """
-    documents = {(row.feed, row.format): row for row in store.documents()}
-    for row in store.feeds():
-        made = shelved(row, documents)
-        for each in made.published if made is not None else ():
-            if made is not None and made.stats.get(each.path) == stat_of(root, each) != "":
+    for made in shelf.feeds.values():
+        for each in made.published:
+            if made.stats.get(each.path) == stat_of(root, each) != "":
                 yield each
             elif _has_bytes(root / each.path, each):
                 yield dataclasses.replace(each, codings={})
