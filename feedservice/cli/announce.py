@@ -20,8 +20,10 @@ from feedservice.cli.standing import span
 from feedservice.config import Loaded, load
 from feedservice.deliveries import Announcement, Outcome, Request, Trust
 from feedservice.errors import RefusedError
+from feedservice.feeds.links import hub_url, hub_urls
 from feedservice.push import announce as kinds
 from feedservice.push.addresses import networks
+from feedservice.push.hubs import MICROBLOG_PING
 from feedservice.service import canary, credentials, hubcheck
 from feedservice.service.announcing import Announcer
 from feedservice.service.canary import perches
@@ -125,15 +127,18 @@ def _test(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
     now = datetime.now(UTC)
     hubs = _watched(loaded, now)
     if as_json:
-        told = [{"target": _place(url), "reached": each.status is not None, "outcome": _said(each)} for url, each in found]
-        click.echo(output.json_text([*told, *({"target": _place(hub), "canary": seen} for hub, seen in hubs.items())]))
+        told = [
+            {"kind": kind, "target": target, "reached": each.status is not None, "outcome": _said(each)}
+            for (kind, target), each in found
+        ]
+        click.echo(output.json_text([*told, *({"kind": "hub", "target": hub, "canary": seen} for hub, seen in hubs.items())]))
     else:
-        for url, each in found:
+        for (kind, target), each in found:
             mark = click.style("reached", fg="green") if each.status is not None else click.style("failed ", fg="red")
-            click.echo(f"{mark}  {_place(url)}  {_said(each)}")
+            click.echo(f"{mark}  {kind:<10}  {target}  {_said(each)}")
         for seen in hubs.values():
             told_of = json.loads(output.json_text(seen))
-            click.echo(f"canary   {announced.hub_line(told_of, span=lambda since: span(since, now))}")
+            click.echo(f"canary   {'':<10}  {announced.hub_line(told_of, span=lambda since: span(since, now))}")
         if not found:
             click.echo("The configuration names no target.")
     if read.problems or any(each.status is None for _, each in found):
@@ -153,7 +158,7 @@ def _root(ctx: click.Context) -> Path:
 
 
 def _place(url: str) -> str:
-    """Return where a URL leads: its path may be a secret."""
+    """Return where a URL leads, whose path may be a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -164,18 +169,32 @@ def _said(outcome: Outcome) -> str:
     return f"{outcome.failure}: {outcome.detail}"
 
 
-async def _reached(loaded: Loaded) -> list[tuple[str, Outcome]]:
+Target = tuple[str, str]
+"""Kind, and the URL as it is shown."""
+
+
+def _targets(loaded: Loaded) -> dict[str, Target]:
+    """Return URL → target, for everybody whom the configuration names."""
     settings = loaded.config.announce
-    urls = [*settings.websub.hubs, *(each.url for each in settings.xmlrpc), *(each.url for each in settings.webhooks)]
+    others = [hub for hub in hub_urls(loaded.config) if hub != hub_url(loaded.config)]
+    found = {url: ("hub", url) for url in others}
+    found |= {each.url: ("weblogs", each.url) for each in settings.xmlrpc}
+    if settings.microblog == "on":
+        found[MICROBLOG_PING] = ("micro.blog", MICROBLOG_PING)
     if settings.indexnow.key_file is not None:
-        urls.append(settings.indexnow.endpoint)
+        found[settings.indexnow.endpoint] = ("IndexNow", settings.indexnow.endpoint)
+    return found | {each.url: ("webhook", _place(each.url)) for each in settings.webhooks}
+
+
+async def _reached(loaded: Loaded) -> list[tuple[Target, Outcome]]:
+    settings, found = loaded.config.announce, _targets(loaded)
     resolver = SystemResolver(8)
     allowed = {Trust.OPERATOR: networks(settings.targets.allow), Trust.CALLBACK: ()}
     transport = Transport(allowed=allowed, resolve=resolver, public=settings.environment == "production")
     sender = Sender(transport=transport, now=lambda: datetime.now(UTC))
     try:
-        asked = [sender.send(Request(method="HEAD", url=url, trust=Trust.OPERATOR)) for url in dict.fromkeys(urls)]
-        return list(zip(dict.fromkeys(urls), await asyncio.gather(*asked), strict=True))
+        asked = [sender.send(Request(method="HEAD", url=url, trust=Trust.OPERATOR)) for url in found]
+        return list(zip(found.values(), await asyncio.gather(*asked), strict=True))
     finally:
         await transport.aclose()
         resolver.close()

@@ -168,7 +168,7 @@ def lines(said: Mapping[str, Any], *, span: Callable[[str], str], when: Callable
     yield ", ".join(parts)
     if said["oldest"] is not None:
         then = f", next attempt {when(said['next_due'])}" if said["next_due"] is not None else ""
-        yield f"the oldest waits since {span(said['oldest'])}{then}"
+        yield f"the oldest has waited for {span(said['oldest'])}{then}"
     if said["retrying"]:
         hosts = said["retrying_hosts"]
         more = f" and {said['retrying'] - len(hosts):,} more" if said["retrying"] > len(hosts) else ""

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import output, reach
 from feedservice.cli.engine import STORE
 from feedservice.cli.options import config_option, json_option
 from feedservice.config import Loaded, load
-from feedservice.deliveries import Delivery, Outcome, State
+from feedservice.deliveries import Delivery, EntryFacts, Outcome, State
 from feedservice.errors import RefusedError
 from feedservice.service import control
 from feedservice.service.control import NotRunningError
@@ -51,7 +51,9 @@ def wake(loaded: Loaded) -> None:
 
 @click.group(invoke_without_command=True)
 @config_option
-@click.option("--post", help="Only what speaks of this post (its id).")
+@click.option(
+    "--post", help="How far this post has come (its path, the end of it, its id, link or title), and what speaks of it."
+)
 @click.option("--target", help="Only what goes to this target.")
 @click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
 @click.option("--kind", help="Only of this kind: websub, xmlrpc, microblog, indexnow, webhook, verify, deny, live.")
@@ -72,6 +74,7 @@ def deliveries(
 
     \b
     feedservice deliveries                     the newest
+    feedservice deliveries --post tea.md       how far a post has come
     feedservice deliveries --state failed      what could not be delivered
     feedservice deliveries show ID             everything about one
     feedservice deliveries retry [ID]...       try now what waits
@@ -80,23 +83,55 @@ def deliveries(
     if ctx.invoked_subcommand is not None:
         return
     loaded = loaded_of(ctx, own_config)
+    now = datetime.now(UTC)
     with outbox_of(loaded) as store:
         chosen = State(state) if state else None
-        with contextlib.closing(store.deliveries(state=chosen, kind=kind, target=target, post=post)) as stream:
+        about = _about(store, post) if post is not None else None
+        how_far = reach.reach(store, loaded, about, now) if about is not None else None
+        entry = about.id if about is not None else None
+        with contextlib.closing(store.deliveries(state=chosen, kind=kind, target=target, post=entry)) as stream:
             found = [each for each, _ in zip(stream, range(last), strict=False)]
-        standings = [store.topic_standing(topic, datetime.now(UTC)) for topic in sorted(store.topic_versions())]
+        standings = [store.topic_standing(topic, now) for topic in sorted(store.topic_versions())]
         counts = store.counts()
     topics = [each for each in standings if each is not None]
     if as_json:
-        click.echo(output.json_text({"topics": topics, "deliveries": [_told(each) for each in found]}))
+        listed = {"topics": topics, "deliveries": [_told(each) for each in found]}
+        click.echo(output.json_text(listed if how_far is None else {**listed, "post": _post(how_far)}))
         return
+    if how_far is not None:
+        click.echo(reach.sentence(how_far))
     for each in topics if not (post or target or state or kind) else ():
         if each.active:
             click.echo(_standing(each))
     for delivery in found:
         click.echo(_line(delivery, loaded.config.site.timezone))
-    if not found:
+    if not found and how_far is None:
         click.echo("No delivery is remembered." if not counts else "No delivery is like that.")
+
+
+def _about(store: SqlStore, text: str) -> EntryFacts:
+    found = reach.named(store, text)
+    if found is None:
+        raise RefusedError(
+            f"no post that was announced is {text!r}", "give its path below the content directory, its id, its link or its title"
+        )
+    return found
+
+
+def _post(how_far: reach.Reach) -> dict[str, Any]:
+    return {
+        "id": how_far.id,
+        "title": how_far.title,
+        "sentence": reach.sentence(how_far),
+        "subscribers_confirmed": how_far.confirmed,
+        "subscribers_missing": how_far.missing,
+        "seconds": how_far.seconds,
+        "retrying_hosts": list(how_far.retrying),
+        "told": [
+            {"kind": each.kind, "host": each.host, "outcome": each.note, "at": each.at} for each in how_far.told if each.host
+        ],
+        "queued": [each.id for each in how_far.queued],
+    }
 
 
 @deliveries.command("list", hidden=True)

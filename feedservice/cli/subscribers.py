@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +17,11 @@ import click
 from feedservice import dates
 from feedservice.cli import output
 from feedservice.cli.options import config_option, json_option
-from feedservice.cli.outbox import loaded_of, outbox_of, outcome_text
+from feedservice.cli.outbox import loaded_of, outbox_of, outcome_text, wake
 from feedservice.deliveries import Subscription, SubscriptionKey
 from feedservice.errors import RefusedError
-from feedservice.push import signing, urls
+from feedservice.push import hub, signing, urls
+from feedservice.store.sql import SqlStore
 
 
 @click.group(invoke_without_command=True)
@@ -74,9 +77,12 @@ def _show_subscriber(ctx: click.Context, callback: str, own_config: Path | None,
     if as_json:
         click.echo(output.json_text(told))
         return
+    zone = loaded.config.site.timezone
     for each in told:
         for name, value in each.items():
-            click.echo(f"{name + ':':<12} {value}")
+            shown = dates.rfc3339(value, zone) if isinstance(value, datetime) else str(value)
+            if value not in {None, ""}:
+                click.echo(f"{name + ':':<14} {shown}")
         click.echo()
 
 
@@ -109,10 +115,18 @@ def _sign(ctx: click.Context, callback: str, method: str, topic: str | None, own
 @config_option
 @click.pass_context
 def _drop_subscriber(ctx: click.Context, callback: str, topic: str | None, own_config: Path | None) -> None:
-    """End the subscriptions of a callback."""
-    with outbox_of(loaded_of(ctx, own_config)) as store:
+    """End the subscriptions of a callback, and tell it so (WebSub §5.2), that it may look at the feed by itself again."""
+    loaded, now = loaded_of(ctx, own_config), datetime.now(UTC)
+    with outbox_of(loaded) as store:
         keys = [each.key for each in store.subscriptions(topic=topic) if each.key.callback == callback]
         count = store.end_subscriptions(keys)
+        denials = [
+            hub.denial(callback, key.topic, "the publisher has ended the subscription", nonce=secrets.token_hex(16), now=now)
+            for key in keys
+            if key.protocol == hub.PROTOCOL
+        ]
+        store.enqueue(denials)
+    wake(loaded)
     click.echo(f"{output.counted(count, 'subscription')} ended")
     if not count:
         ctx.exit(1)
@@ -159,7 +173,8 @@ def _rfc3339(value: object) -> str:
 def _import(ctx: click.Context, file: TextIO, old: str | None, new: str | None, own_config: Path | None) -> None:
     """Take over subscriptions that another host has exported.
 
-    They begin with the present version of their feeds.
+    They begin with the present version of their feeds. Those that are here already stay as they are, unless the file has a later
+    renewal; those whose lease has ended are left out.
     """
     if (old is None) is not (new is None):
         raise click.UsageError("--from and --to belong together")
@@ -167,12 +182,28 @@ def _import(ctx: click.Context, file: TextIO, old: str | None, new: str | None, 
     with outbox_of(loaded) as store:
         versions = store.topic_versions()
         found = list(_read(file, versions, (old or "", new or "")))
-        count = store.import_subscriptions(found)
+        count = store.import_subscriptions(_new(store, found))
     click.echo(f"{output.counted(count, 'subscription')} taken over")
+    if count < len(found):
+        click.echo(f"{len(found) - count:,} are here already, or have ended")
     strange = sorted({each.key.topic for each in found} - set(versions))
     if strange:
         click.echo(f"No feed of this site: {', '.join(strange[:5])}", err=True)
         ctx.exit(1)
+
+
+def _new(store: SqlStore, found: Iterable[Subscription]) -> Iterator[Subscription]:
+    """Yield what is to be written: what is sent to those that are here already is not forgotten."""
+    now = datetime.now(UTC)
+    for each in found:
+        here = store.subscription(each.key)
+        if each.lease_end <= now or (here is not None and here.verified_at >= each.verified_at):
+            continue
+        if here is None:
+            yield each
+        else:
+            renewed = {name: getattr(each, name) for name in ("secret", "method", "procedure", "verified_at", "lease_end")}
+            yield dataclasses.replace(here, **renewed)
 
 
 def _read(file: TextIO, versions: Mapping[str, int], moved: tuple[str, str]) -> Iterator[Subscription]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -160,6 +161,14 @@ def test_deliveries_say_how_far_each_feed_has_come(told: Path) -> None:
     assert run(told, "deliveries", "list").output == found.output
 
 
+def test_a_post_is_named_in_every_way(told: Path) -> None:
+    for name in ("one", "https://example.org/one/", "One"):
+        found = run(told, "deliveries", "--post", name)
+        assert found.exit_code == 0, found.output
+        assert found.output.startswith("One: nobody was told\nmsg_2")
+    assert run(told, "deliveries", "--post", "two").exit_code == 4
+
+
 @pytest.mark.parametrize(
     ("words", "ids"),
     [
@@ -179,7 +188,7 @@ def test_deliveries_can_be_chosen(told: Path, words: list[str], ids: set[str] | 
 def test_how_a_subscriber_is_signed_for(told: Path) -> None:
     found = run(told, "subscribers", "sign", CALLBACK, "sha512")
     assert (found.exit_code, found.output) == (0, "1 subscription signed by sha512 from now on\n")
-    assert "method:      sha512" in run(told, "subscribers", "show", CALLBACK).output
+    assert "method:        sha512" in run(told, "subscribers", "show", CALLBACK).output
     assert run(told, "subscribers", "sign", CALLBACK, "md5").exit_code == 2
     assert run(told, "subscribers", "sign", CALLBACK, "sha1", "--topic", "https://example.org/other").exit_code == 1
     assert run(told, "subscribers", "sign", "https://reader.example/nobody", "sha1").exit_code == 1
@@ -229,8 +238,21 @@ def test_one_subscriber(told: Path) -> None:
     assert run(told, "subscribers", "show", "https://nobody.example/").exit_code == 4
 
 
-def test_a_subscriber_can_be_dropped(told: Path) -> None:
+def test_one_subscriber_for_people(told: Path) -> None:
+    lines = run(told, "subscribers", "show", CALLBACK).output.splitlines()
+    assert f"verified:      {NOW:%Y-%m-%dT%H:%M:%S}Z" in lines
+    # What is not known is not said.
+    assert not [line for line in lines if line.startswith(("procedure:", "last:")) or line.endswith(" None")]
+
+
+def test_a_subscriber_can_be_dropped_and_is_told(told: Path) -> None:
     assert run(told, "subscribers", "drop", CALLBACK).output == "1 subscription ended\n"
+    (denial,) = json.loads(run(told, "deliveries", "--kind", "deny", "--json").output)["deliveries"]
+    assert (denial["host"], denial["state"]) == ("reader.example:443", "queued")
+    assert json.loads(run(told, "deliveries", "show", denial["id"]).output.partition("payload:")[2].strip()) == {
+        "topic": TOPIC,
+        "reason": "the publisher has ended the subscription",
+    }
     assert run(told, "subscribers", "drop", CALLBACK).exit_code == 1
 
 
@@ -246,6 +268,26 @@ def test_subscribers_move_with_their_secrets(told: Path) -> None:
     with store_of(told) as store:
         (after,) = store.subscriptions()
     assert (after.key, after.secret, after.lease_end, after.delivered) == (before[0].key, b"s3cr3t", before[0].lease_end, 3)
+
+
+def test_who_is_here_already_keeps_what_was_not_sent_yet(told: Path) -> None:
+    file = told / "subscribers.jsonl"
+    run(told, "subscribers", "export", str(file))
+    with store_of(told) as store:
+        (here,) = store.subscriptions()
+        store.import_subscriptions([dataclasses.replace(here, delivered=1)])
+    found = run(told, "subscribers", "import", str(file)).output
+    assert found == "0 subscriptions taken over\n1 are here already, or have ended\n"
+
+    later = (NOW + timedelta(days=1)).isoformat()
+    line = {**json.loads(file.read_text("utf-8")), "verified": later, "secret": None}
+    ended = {**line, "callback": CALLBACK + "2", "lease_end": (NOW - timedelta(days=1)).isoformat()}
+    file.write_text(json.dumps(line) + "\n" + json.dumps(ended) + "\n", "utf-8")
+    found = run(told, "subscribers", "import", str(file)).output
+    assert found == "1 subscription taken over\n1 are here already, or have ended\n"
+    with store_of(told) as store:
+        (after,) = store.subscriptions()
+    assert (after.secret, after.delivered, after.verified_at.isoformat()) == (None, 1, later)
 
 
 def test_subscribers_of_another_host_are_subscribers_of_this_one(told: Path) -> None:
@@ -299,7 +341,8 @@ def test_targets_are_reached_without_being_told_anything(site: Path) -> None:
         )
         found = run(site, "targets", "test")
         assert found.exit_code == 0, found.output
-        assert f"reached  {target.base}  answers 405" in found.output
+        assert f"reached  webhook     {target.base}  answers 405" in found.output
+        assert "/hook" not in found.output
         assert [hit.method for hit in target.hits] == ["HEAD"]
 
 

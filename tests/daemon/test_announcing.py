@@ -112,6 +112,10 @@ def test_the_operator_sees_how_it_goes_and_no_callback(site: Site, subscriber: S
     shown = CliRunner().invoke(group, ["--config", str(site.config), "status"])
     assert "1 subscription, 1 queued, 1 delivered" in shown.output
     assert f"retrying {host}: `feedservice deliveries` says why" in shown.output
+    about = CliRunner().invoke(group, ["--config", str(site.config), "deliveries", "--post", "second.md"])
+    sentence, row = about.output.splitlines()
+    assert re.fullmatch(rf"Second: 1 of 1 subscriber confirmed in \d\.\d s, webhook {host} retrying \(503\)", sentence), sentence
+    assert f"webhook → {host}" in row
     for said in (json.dumps(site.ask("status")), body.decode(), shown.output):
         assert "secret-path" not in said
         assert "s3cr3t" not in said
