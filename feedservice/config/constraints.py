@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from feedservice import dates
 
@@ -62,6 +62,16 @@ def base_url(text: str) -> Fault | None:
     return None
 
 
+def ascii_url(text: str) -> str:
+    """Return a base URL as it stands in feeds: its host by IDNA, its path percent-encoded (RFC 3987 §3.1)."""
+    if text.isascii():
+        return text
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    netloc = parts.netloc.lower().replace(host, host.encode("idna").decode("ascii"), 1)
+    return urlunsplit(parts._replace(netloc=netloc, path=quote(parts.path, safe="/-._~!$&'()*+,;=:@%")))
+
+
 def _url(text: str) -> tuple[SplitResult | None, Fault | None]:
     message, hint = "", "write it as https://example.org"
     parts = None
@@ -99,6 +109,10 @@ def _host_is_valid(host: str) -> bool:
         except ValueError:
             return False
         return True
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
     labels = host.removesuffix(".").split(".")
     return len(host) <= _HOST and all(_label_is_valid(label) for label in labels)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from feedservice.config import constraints, vocabulary
 from feedservice.config.announce import Announce
@@ -62,7 +62,9 @@ def _title(pattern: str) -> Fault | None:
     return constraints.placeholder(pattern, ("label", "site", "key"))
 
 
-BaseUrl = Annotated[str, must(constraints.base_url), Words("an absolute http or https URL"), URI]
+BaseUrl = Annotated[
+    str, must(constraints.base_url), AfterValidator(constraints.ascii_url), Words("an absolute http or https URL"), URI
+]
 Zone = Annotated[str, must(constraints.zone), Words("a time zone such as `Asia/Tokyo`")]
 Language = Annotated[str, must(constraints.language), Words("a language tag such as `ja` or `pt-BR`")]
 Email = Annotated[str, must(constraints.email), Words("an e-mail address"), Field(json_schema_extra={"format": "email"})]

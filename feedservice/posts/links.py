@@ -26,6 +26,8 @@ _LIST = re.compile(r' (srcset|data-srcset|imagesrcset)="([^"]*)"')
 _ONE = re.compile(r' (href|src|poster|cite|data|action|data-src|data-original|data-lazy-src)="([^"]*)"')
 _STYLE = re.compile(r' style="([^"]*)"')
 _CSS_URL = re.compile(r"""url\(\s*(&quot;|'|)([^"'()<>]*?)\1\s*\)""")
+# A host that is no ASCII, as the engine writes it.
+_ESCAPED_HOST = re.compile(r'="([Hh][Tt][Tt][Pp][Ss]?)://([^/"?#%]*%[89A-Fa-f][^/"?#]*)')
 _WRITTEN_RAW = re.compile(r'="[Hh][Tt][Tt][Pp][Ss]?:[!#-~]*[^!-~]')
 
 _ID = re.compile(r'<[a-z][^<>]*? id="([^"]*)"')
@@ -72,6 +74,18 @@ def absolute_srcset(value: str, base: str) -> str:
 
 
 _CANDIDATE = re.compile(r"[\s,]*([^\s,]\S*)")
+
+
+def named_hosts(html: str) -> str:
+    """Return HTML with hosts by IDNA where the engine has percent-encoded them: that would be another name."""
+    return _ESCAPED_HOST.sub(_named_host, html) if "%" in html else html
+
+
+def _named_host(match: re.Match[str]) -> str:
+    try:
+        return f'="{match[1]}://{unquote(match[2], errors="strict").lower().encode("idna").decode("ascii")}'
+    except UnicodeError:
+        return match[0]
 
 
 def finish_urls(html: str, base: str) -> str:

@@ -19,7 +19,7 @@ from feedservice.posts.crosslinks import resolve_links
 from feedservice.posts.embeds import math_to_text, replace_embeds
 from feedservice.posts.extra import has_definitions, lone_tildes, lone_tildes_kept, prepared
 from feedservice.posts.kramdown import apply_heading_ids, open_blocks, without_attribute_lists, without_block_ends
-from feedservice.posts.links import SCHEMES, finish_urls, link_own_ids
+from feedservice.posts.links import SCHEMES, finish_urls, link_own_ids, named_hosts
 from feedservice.posts.liquid import LiquidContext, expand_liquid
 from feedservice.posts.nesting import DEEPEST, shallow
 from feedservice.posts.shortcodes import expand_hugo, expand_zola
@@ -178,7 +178,7 @@ def _finished(html: str, dialect: str, base_url: str, id_prefix: str) -> str:
         html = link_own_ids(html, _page_of(base_url), id_prefix)
     if "<p></p>" in html:
         html = html.replace("<p></p>", "")
-    return finish_urls(html, base_url)
+    return finish_urls(named_hosts(html), base_url)
 
 
 def _few(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -187,7 +187,21 @@ def _encode_rest(url: str) -> str:
     start = _AUTHORITY.match(url)
     host, rest = (start[0], url[start.end() :]) if start else ("", url)
     before, mark, fragment = rest.partition("#")
-    return _encoded(host, _RAW) + _encoded(before, _RAW_BELOW) + mark + _encoded(fragment, _RAW_BELOW)
+    return (
+        (_encoded(host, _RAW) if host.isascii() else _ascii_host(host))
+        + _encoded(before, _RAW_BELOW)
+        + mark
+        + _encoded(fragment, _RAW_BELOW)
+    )
+
+
+def _ascii_host(start: str) -> str:
+    """Return scheme and host with the host by IDNA: percent-encoded it would be another one."""
+    scheme, _, host = start.partition("://")
+    try:
+        return f"{scheme}://{host.lower().encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return _encoded(start, _RAW)
 
 
 def _encoded(text: str, raw: re.Pattern[str]) -> str:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedservice import config
 from feedservice.config import constraints
 
 
@@ -151,3 +152,24 @@ def test_every_text_is_judged(text: str) -> None:
 def test_long_and_invisible_text_is_shown_safely() -> None:
     assert constraints.quoted("x" * 100) == "`" + "x" * 60 + "…`"
     assert constraints.quoted("a\x1b[31m") == "`a\\x1b[31m`"
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("https://example.org/a%20b", "https://example.org/a%20b"),
+        ("https://日本語.jp/ブログ", "https://xn--wgv71a119e.jp/%E3%83%96%E3%83%AD%E3%82%B0"),
+        ("http://日本語.jp:8080", "http://xn--wgv71a119e.jp:8080"),
+        ("https://例え.jp/é%C3%A9/", "https://xn--r8jz45g.jp/%C3%A9%C3%A9/"),
+    ],
+)
+def test_a_base_url_stands_in_feeds_as_a_uri(typed: str, written: str) -> None:
+    assert constraints.ascii_url(typed) == written
+    loaded = config.parse(f"site: {{title: T, url: '{typed}'}}\nfeeds: {{url: '{typed}'}}", name="c", environ={})
+    assert (loaded.site.url, loaded.feeds.url) == (written, written)
+
+
+def test_a_host_that_has_no_ascii_form_is_refused() -> None:
+    fault = constraints.base_url("https://" + "長" * 60 + ".jp/")
+    assert fault is not None
+    assert "has no valid host" in fault.message

@@ -135,6 +135,7 @@ def test_what_is_unreadable_of_a_person_is_named_and_left_out(
         ("a.png", Image(url="https://e.example/post/a.png")),
         ("/i/日本 a.png", Image(url="https://e.example/i/%E6%97%A5%E6%9C%AC%20a.png")),
         ("//cdn.example/a.png", Image(url="https://cdn.example/a.png")),
+        ("https://日本語.jp:81/画.png", Image(url="https://xn--wgv71a119e.jp:81/%E7%94%BB.png")),
         ({"path": "/a.png", "alt": " Alt "}, Image(url="https://e.example/a.png", alt="Alt")),
         ({"src": "https://o.example/a.webp?x=1"}, Image(url="https://o.example/a.webp?x=1")),
         ({"feature": "a.png"}, Image(url="https://e.example/post/a.png")),

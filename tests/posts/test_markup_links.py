@@ -57,6 +57,15 @@ def test_an_absolute_url_has_only_uri_characters(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", ["<https://例え.jp/あ>", "[x](https://例え.jp/あ)", "![x](HTTPS://例え.jp/あ)", "https://例え.jp/あ"]
+)
+@pytest.mark.parametrize("dialect", ["plain", "jekyll", "hugo"])
+def test_a_host_in_markdown_is_named_as_its_page_is(body: str, dialect: str) -> None:
+    made = render(body, markdown=True, base_url=PAGE, id_prefix="p-", dialect=dialect, context=CONTEXT).html
+    assert '="https://xn--r8jz45g.jp/%E3%81%82"' in made.replace("HTTPS", "https")
+
+
+@pytest.mark.parametrize(
     ("srcset", "absolute"),
     [
         ("a.png 1x, /b.png 2x", "https://e.example/a/b/a.png 1x, https://e.example/b.png 2x"),
