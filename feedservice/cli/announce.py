@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -18,16 +19,18 @@ from feedservice.cli import announced, output
 from feedservice.cli.outbox import outbox_of, wake
 from feedservice.cli.standing import span
 from feedservice.config import Loaded, load
-from feedservice.deliveries import Announcement, Outcome, Request, Trust
+from feedservice.deliveries import Announcement, Failure, Outcome, Request, Trust
 from feedservice.errors import RefusedError
 from feedservice.feeds.links import hub_url, hub_urls
 from feedservice.push import announce as kinds
+from feedservice.push import mail
 from feedservice.push.addresses import networks
 from feedservice.push.hubs import MICROBLOG_PING
 from feedservice.service import canary, credentials, hubcheck
 from feedservice.service.announcing import Announcer
 from feedservice.service.canary import perches
 from feedservice.service.hubcheck import Hub, Row, Verdict
+from feedservice.service.mailing import Mailer
 from feedservice.service.resolve import SystemResolver
 from feedservice.service.sender import Sender
 from feedservice.service.subscriber import Subscriber
@@ -194,10 +197,24 @@ async def _reached(loaded: Loaded) -> list[tuple[Target, Outcome]]:
     sender = Sender(transport=transport, now=lambda: datetime.now(UTC))
     try:
         asked = [sender.send(Request(method="HEAD", url=url, trust=Trust.OPERATOR)) for url in found]
-        return list(zip(found.values(), await asyncio.gather(*asked), strict=True))
+        reached = list(zip(found.values(), await asyncio.gather(*asked), strict=True))
+        server = mail.server(settings.email)
+        if server:
+            mailer = Mailer(allowed=allowed, resolve=resolver, public=settings.environment == "production", now=sender.now)
+            reached.append((("e-mail", server), await _knocked(mailer, loaded, server)))
+        return reached
     finally:
         await transport.aclose()
         resolver.close()
+
+
+async def _knocked(mailer: Mailer, loaded: Loaded, server: str) -> Outcome:
+    """Sign in at a mail server and send nothing: one that does not know us is as good as none."""
+    fields = mail.credentials(loaded.config.announce.email.user or "", credentials.read(loaded).tokens.get(server))
+    outcome = await mailer.send(Request(method=mail.PROBE, url=server, headers=tuple(fields), trust=Trust.OPERATOR))
+    if outcome.status is None or outcome.confirmed:
+        return outcome
+    return dataclasses.replace(outcome, status=None, failure=Failure.PROTOCOL, detail=f"{outcome.status} {outcome.detail}")
 
 
 @click.command("websub-check")

@@ -56,7 +56,7 @@ def wake(loaded: Loaded) -> None:
 )
 @click.option("--target", help="Only what goes to this target.")
 @click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
-@click.option("--kind", help="Only of this kind: websub, xmlrpc, microblog, indexnow, webhook, verify, deny, live.")
+@click.option("--kind", help="Only of this kind: websub, xmlrpc, microblog, indexnow, webhook, email, verify, deny, live.")
 @click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="How many.")
 @json_option
 @click.pass_context

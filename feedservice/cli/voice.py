@@ -21,6 +21,7 @@ from feedservice.deliveries import Outcome, Request, Trust
 from feedservice.feeds.links import moved_hub
 from feedservice.push.addresses import networks
 from feedservice.push.kinds import Terms
+from feedservice.push.mail import METHOD
 from feedservice.service import announcing, canary, credentials
 from feedservice.service.announcing import Announcer
 from feedservice.service.canary import Canary, Perches, perches
@@ -39,6 +40,7 @@ from feedservice.web.reception import Notice, Post
 from feedservice.web.terms import terms
 
 if TYPE_CHECKING:
+    from feedservice.service.mailing import Mailer
     from feedservice.service.sender import Sender
 
 logger = logging.getLogger("feedservice")
@@ -55,6 +57,7 @@ class Voice:
         self._credentials = Credentials()
         self._resolver = SystemResolver()
         self._sender: Sender | None = None
+        self._mailer: Mailer | None = None
         self._deliverer: Deliverer | None = None
         self._registrar: Registrar | None = None
         self._doors: set[bytes] = set()
@@ -146,6 +149,7 @@ class Voice:
     async def _settings(self) -> None:
         """Read the keys, and make a way out by the lists of addresses that hold now."""
         # A tenth of a second, which a service that tells nobody of anything has no use for.
+        from feedservice.service.mailing import Mailer  # noqa: PLC0415
         from feedservice.service.sender import Sender  # noqa: PLC0415
         from feedservice.service.transport import Transport  # noqa: PLC0415
 
@@ -154,14 +158,16 @@ class Voice:
             logger.error("%s: %s (%s)", problem.path, problem.message, problem.hint)
         settings, before = self._loaded.config.announce, self._sender
         allowed = {Trust.OPERATOR: networks(settings.targets.allow), Trust.CALLBACK: networks(settings.callbacks.allow)}
-        transport = Transport(allowed=allowed, resolve=self._resolver, public=settings.environment == "production")
-        self._sender = Sender(transport=transport, now=_now)
+        public = settings.environment == "production"
+        self._sender = Sender(transport=Transport(allowed=allowed, resolve=self._resolver, public=public), now=_now)
+        self._mailer = Mailer(allowed=allowed, resolve=self._resolver, now=_now, public=public)
         if before is not None:
             await before.transport.aclose()
 
     async def _send(self, request: Request) -> Outcome:
         assert self._sender is not None
-        return await self._sender.send(request)
+        assert self._mailer is not None
+        return await (self._mailer.send(request) if request.method == METHOD else self._sender.send(request))
 
     def _terms(self) -> Terms:
         return self._credentials.terms(_now())

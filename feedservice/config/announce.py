@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -12,7 +13,11 @@ from feedservice.config.constraints import Fault, quoted
 from feedservice.config.sections import Duration, Section, Texts, WebUrl, WebUrls, Words, must, one_or_many
 
 Event = Literal["post.published", "post.updated", "post.removed", "feed.held", "feed.released"]
+FeedEvent = Literal["feed.held", "feed.released"]
 PLACEHOLDERS = ("title", "url", "summary", "site")
+_SERVER = re.compile(r"smtps?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+"""The addresses of RFC 5321 §4.1.2 that need no quotes."""
 
 
 def _networks(values: list[str]) -> Fault | None:
@@ -27,6 +32,25 @@ def _networks(values: list[str]) -> Fault | None:
 
 def _message(pattern: str) -> Fault | None:
     return constraints.placeholder(pattern, PLACEHOLDERS)
+
+
+def _server(url: str) -> Fault | None:
+    """Check the URL of a mail server: a scheme, a host, and a port or none."""
+    if not url or _SERVER.fullmatch(url):
+        return None
+    return Fault(
+        "config.url", f"{quoted(url)} is no mail server", "write `smtp://mail.example.org` or `smtps://mail.example.org:465`"
+    )
+
+
+def _mailbox(value: str | None) -> Fault | None:
+    if value is None or _MAILBOX.fullmatch(value):
+        return None
+    return Fault("config.value", f"{quoted(value)} is no e-mail address", "write one such as `ops@example.org`, without a name")
+
+
+def _mailboxes(values: list[str]) -> Fault | None:
+    return next(filter(None, map(_mailbox, values)), None)
 
 
 def _endpoint(value: object) -> object:
@@ -109,6 +133,26 @@ Endpoints = Annotated[
 ]
 
 
+class Email(Section):
+    """The operator is told by e-mail that the guard holds a feed."""
+
+    server: Annotated[str, must(_server)] = ""
+    """`smtp://host:port` (default 587, with STARTTLS where the server offers it) or `smtps://host:port` (default 465). Empty:
+    none is sent. One that is not at a public address is named in `announce.targets.allow`."""
+    to: Annotated[Texts, must(_mailboxes)] = Field(default_factory=list)
+    """Whom it goes to."""
+    sender: Annotated[str | None, must(_mailbox)] = None
+    """Whom it comes from; default: the first of `to`."""
+    user: str | None = None
+    """Name that the server knows us by. Without one nobody signs in."""
+    password_file: str | None = None
+    """File with the password, relative to the config file. It is sent over TLS only."""
+    events: Annotated[list[FeedEvent], BeforeValidator(one_or_many), Words("a list of events, or one")] = Field(
+        default=["feed.held", "feed.released"], min_length=1
+    )
+    """What is told: the guard holds a feed, or does so no more."""
+
+
 class Targets(Section):
     """Which addresses beside the public ones may be called for the targets that this file names."""
 
@@ -148,6 +192,8 @@ class Announce(Section):
     """Search engines."""
     webhooks: list[Webhook] = Field(default_factory=list)
     """Addresses that are sent a message for each post, or when a feed is held."""
+    email: Email = Field(default_factory=Email)
+    """E-mail to the operator."""
     callbacks: Callbacks = Field(default_factory=Callbacks)
     """Addresses that subscribers may have their callbacks on."""
     targets: Targets = Field(default_factory=Targets)

@@ -202,12 +202,17 @@ def reserved(address: Address) -> str:
 
 
 def callable_addresses(
-    to: Destination, answers: Sequence[str], allowed: Collection[Network], *, public: bool = True
+    to: Destination,
+    answers: Sequence[str],
+    allowed: Collection[Network],
+    *,
+    public: bool = True,
+    ports: Collection[int] = PORTS,
 ) -> tuple[Address, ...] | Refused:
     """Return the addresses, in order and each once, that a connection may be made to: all that the name has, or none.
 
     ``answers`` are what the name resolves to (or the literal itself). An address in ``allowed`` passes with any port. Any other
-    must be public, with a port of ``PORTS``; and with ``public`` False there is no other.
+    must be public, with a port of ``ports``; and with ``public`` False there is no other.
     """
     found: dict[Address, None] = {}
     for answer in answers:
@@ -220,7 +225,7 @@ def callable_addresses(
                 return Refused(why=f"an address of the host is not public: {why}")
             if not public:
                 return Refused(why="nothing is sent to a public address outside of production")
-            if to.port not in PORTS:
+            if to.port not in ports:
                 return Refused(why=f"port {to.port} may not be called")
         found[address] = None
     if not found:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from feedservice.config.schema import Config
 from feedservice.deliveries import Announcement, Change, Delivery, News, Notice, Outcome, Request, Settled, TopicVersion
-from feedservice.push import hub, hubs, indexnow, live, outbox, rsscloud, webhooks, weblogs
+from feedservice.push import hub, hubs, indexnow, live, mail, outbox, rsscloud, webhooks, weblogs
 from feedservice.push.kinds import Before, Kind, Occasion, Place, Terms
 from feedservice.push.outbox import Reading
 
@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     weblogs.XMLRPC: Kind(plan=weblogs.plan, request=weblogs.request, read=weblogs.read, places=weblogs.places),
     indexnow.INDEXNOW: Kind(plan=indexnow.plan, request=indexnow.request, read=indexnow.read, places=indexnow.places),
     webhooks.WEBHOOK: Kind(plan=webhooks.plan, request=webhooks.request, read=webhooks.read),
+    mail.MAIL: Kind(plan=mail.plan, request=mail.request, read=mail.read),
     # These come from requests to subscribe and from publishing itself, not from what changed.
     hub.VERIFY: Kind(
         plan=_never,

@@ -50,6 +50,7 @@ def is_on(config: Config) -> bool:
         or settings.microblog == "on"
         or settings.xmlrpc
         or settings.webhooks
+        or settings.email.server
         or settings.indexnow.key_file
     )
 

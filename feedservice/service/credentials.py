@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from feedservice.config import Loaded
 from feedservice.model import Problem, Severity
-from feedservice.push import indexnow, signing
+from feedservice.push import indexnow, mail, signing
 from feedservice.push.kinds import Terms
 from feedservice.push.signing import Key
 
@@ -22,7 +22,7 @@ class Credentials:
     keys: Mapping[str, tuple[Key, ...]] = dataclasses.field(default_factory=dict)
     """URL of a webhook → keys."""
     tokens: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
-    """URL of a webhook → access token."""
+    """URL of a webhook → access token; of the server of e-mail → password."""
     indexnow_key: str = ""
     indexnow_location: str = ""
     problems: tuple[Problem, ...] = ()
@@ -56,6 +56,10 @@ def read(loaded: Loaded) -> Credentials:
             problems += wrong
         else:
             tokens[hook.url] = text.strip()
+    if settings.email.password_file is not None:
+        text = _text(loaded.root / settings.email.password_file, settings.email.password_file, problems)
+        if text is not None:
+            tokens[mail.server(settings.email)] = text.rstrip("\r\n")
     key, location = "", ""
     if settings.indexnow.key_file is not None:
         key = (_text(loaded.root / settings.indexnow.key_file, settings.indexnow.key_file, problems) or "").strip()

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from feedservice.cli import group
 from feedservice.service.subscriber import Subscriber, always
 from tests.daemon.conftest import CONFIG, PATIENCE, Site, post, wait_for
+from tests.service.mailbox import mailbox
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 TODAY = datetime.now(UTC).date()
@@ -119,3 +120,27 @@ def test_what_is_taken_back_is_told_however_it_was(site: Site, subscriber: Subsc
     assert b"deleted-entry" in site.get("/feeds/all.atom")[1]
     site.serves("First")
     assert site.stop() == 0
+
+
+def test_the_operator_gets_a_mail(site: Site) -> None:
+    with mailbox() as box:
+        configure(site)
+        text = site.config.read_text("utf-8").replace("webhooks:", f"email: {{server: '{box.url}', to: ops@example.org}}")
+        site.config.write_text(text + "schedule: {watch: 'off', rescan: 1h}\n", "utf-8")
+        site.start()
+        for number in range(7):
+            site.write(f"{number}.md", post(f"Flood {number}", str(TODAY)))
+        site.ask("rebuild", wait=True)
+        (message,) = wait_for(lambda: box.messages)
+        assert message["Subject"] == "紙と活字: the feed all is held"
+        assert box.receivers == [["ops@example.org"]]
+        assert "  - 7 entries would be new at once, 5 are allowed: 'Flood 0'" in message.get_content()
+        assert "feedservice reject all" in message.get_content()
+        assert "all: published" in run(site, "release", "all").output
+        assert wait_for(lambda: box.messages[1:])[0]["Subject"] == "紙と活字: the feed all is held no more"
+        told = wait_for(lambda: [line for line in run(site, "log").output.splitlines() if "(email, 250)" in line])
+        assert f" @ announced to 127.0.0.1:{box.port} (email, 250)" in told[0]
+        result = run(site, "targets", "test")
+        assert f"reached  e-mail      {box.url}" in result.output
+        assert result.exit_code == 0
+        assert site.stop() == 0

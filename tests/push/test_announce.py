@@ -561,6 +561,7 @@ def test_every_kind_has_its_three_functions() -> None:
         "xmlrpc",
         "indexnow",
         "webhook",
+        "email",
         "verify",
         "deny",
         "rsscloud-verify",
