@@ -215,10 +215,14 @@ def measure_notified(root: Path, post: Path, options: argparse.Namespace) -> Non
     print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
     with running(root) as service:
         first, last = notified(callbacks, post, options.saves, options.subscribers)
-        took = [float(line["seconds"]) for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+        passes = [line for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+        took = [float(line["seconds"]) for line in passes]
         told("close() to the first notified", first)
         told("of it: the pass", took)
+        rest = [found - seconds for found, seconds in zip(first, took, strict=False)]
+        told("of it: noticing, claiming, sending", rest)
         told("close() to the last notified", last)
+        tell_stages(passes)
 
 
 def steady(service: Service, seconds: float) -> list[float]:
@@ -256,6 +260,14 @@ def told(name: str, values: Sequence[float]) -> None:
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     middle, worst = statistics.median(values), ordered[-1]
     print(f"| {name:<34} | {middle * 1000:>8.1f} | {p99 * 1000:>8.1f} | {worst * 1000:>8.1f} | {len(values):>6,} |")
+
+
+def tell_stages(passes: Sequence[dict[str, Any]]) -> None:
+    """Print what passes spent their time on."""
+    stages = [line["stages"] for line in passes]
+    means = {name: statistics.mean(stage[name] for stage in stages) * 1000 for name in stages[0]}
+    print()
+    print("Stages of such a pass, mean ms: " + ", ".join(f"{name} {mean:.1f}" for name, mean in means.items()))
 
 
 def newest(root: Path) -> Path:
@@ -303,10 +315,7 @@ def main() -> None:
             )
             told("an answer, nothing else going on", steady(service, 10))
             told("an answer, a post saved 3 × a second", while_saving(post, lambda: steady(service, 10)))
-            print()
-            stages = [line["stages"] for line in passes]
-            means = {name: statistics.mean(stage[name] for stage in stages) * 1000 for name in stages[0]}
-            print("Stages of such a pass, mean ms: " + ", ".join(f"{name} {mean:.1f}" for name, mean in means.items()))
+            tell_stages(passes)
             time.sleep(2)
             before = service.processor()
             time.sleep(options.idle)
