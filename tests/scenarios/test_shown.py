@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -31,25 +31,18 @@ FORMATS: dict[Program, tuple[str, ...]] = {
 Audience = Callable[..., list[str]]
 
 
-@pytest.fixture(params=[Feedparser, ReaderLibrary, pytest.param(Newsboat, marks=pytest.mark.judge)])
-def program(request: pytest.FixtureRequest) -> Program:
-    if request.param is Newsboat and shutil.which("newsboat") is None:
-        pytest.skip("newsboat is not installed")
-    return request.param
+PROGRAMS: tuple[Program, ...] = (Feedparser, ReaderLibrary, *((Newsboat,) if shutil.which("newsboat") is not None else ()))
 
 
 @pytest.fixture
-def shows(desk: Desk, program: Program) -> Audience:
-    """Return who says what is new in a feed, in every format alike, newest first; who is asked first subscribes."""
-    return audience(desk.root, program)
-
-
-def audience(root: Path, *programs: Program) -> Audience:
+def shows(desk: Desk) -> Audience:
+    """Return who says what is new in a feed: every program, in every format alike. Who is asked for the first time subscribes."""
+    root = desk.root
     subscribed: dict[tuple[str, str, Program], Feedparser | Newsboat | ReaderLibrary] = {}
 
     def shows(feed: str = "all") -> list[str]:
         told: list[list[str]] = []
-        for program in programs:
+        for program in PROGRAMS:
             for name in FORMATS[program]:
                 reader = subscribed.get((feed, name, program))
                 if reader is None:
@@ -70,10 +63,9 @@ def released(desk: Desk) -> None:
     assert done.exit_code == 0, done.output
 
 
-def test_three_thousand_files_are_touched(desk: Desk) -> None:
+def test_three_thousand_files_are_touched(desk: Desk, shows: Audience) -> None:
     desk.archive(3000)
     desk.build()
-    shows = audience(desk.root, Feedparser, ReaderLibrary, *([Newsboat] if shutil.which("newsboat") else []))
     assert len(shows()) == 50
     for file in desk.content.iterdir():
         os.utime(file, (1_750_000_000, 1_750_000_000))
@@ -183,7 +175,7 @@ def test_a_post_moves_between_categories(desk: Desk, shows: Audience) -> None:
     assert [shows(key) for key in ("all", "茶", "墨")] == [[], [], []]
 
 
-def test_categories_are_renamed(site: Site, program: Program) -> None:
+def test_categories_are_renamed(site: Site) -> None:
     """A running service, because readers of the old feed are sent to the new one."""
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for number in range(1, 9):
@@ -195,8 +187,9 @@ def test_categories_are_renamed(site: Site, program: Program) -> None:
     site.config.write_text(config, "utf-8")
     site.start()
     readers = []
-    for feed, name in ((feed, name) for feed in ("all", "press") for name in FORMATS[program]):
-        folder = site.root / "readers" / feed / name
+    programs = [(program, name) for program in PROGRAMS for name in FORMATS[program]]
+    for feed, (program, name) in itertools.product(("all", "press"), programs):
+        folder = site.root / "readers" / program.__name__ / feed / name
         folder.mkdir(parents=True)
         readers.append(program(f"{site.url}/feeds/{feed}.{name}", folder))
     half = len(readers) // 2
@@ -223,7 +216,7 @@ def test_two_changes_in_one_second_are_two(site: Site) -> None:
     folder.mkdir()
     reader = Newsboat(f"{site.url}/feeds/all.atom", folder)
     assert reader.news() == ["First"]
-    for number in range(8):
+    for number in range(4):
         site.write(f"{number}.md", post(f"Post {number}", "2025-03-01"))
         wait_for(lambda number=number: f"Post {number}" in site.titles())
         assert reader.news() == [f"Post {number}"]

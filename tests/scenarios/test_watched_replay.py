@@ -29,7 +29,7 @@ from tests.scenarios.readers import ReaderLibrary
 
 logger = logging.getLogger(__name__)
 
-LENGTH = int(os.environ.get("TESTS_COMMITS", "30"))
+LENGTH = int(os.environ.get("TESTS_COMMITS", "26"))
 SEED = int(os.environ.get("TESTS_SEED", "1"))
 FORMATS = ("atom", "rss")
 CONFIG = """\
@@ -120,6 +120,9 @@ class Told(Judge):
         reply = post_form(self.site.url + urlsplit(hub).path, [(f"hub.{name}", value) for name, value in fields.items()])
         assert reply.status == 202, reply
         (asked,) = self.callbacks.wait(self.path, method="GET", patience=PATIENCE)
+        if self.denied():
+            # The feed has moved since it was read.
+            return
         assert asked.parameter("hub.mode") == "subscribe"
         self.lease_end = now + timedelta(seconds=int(asked.parameter("hub.lease_seconds") or ""))
         wait_for(self.verified)
@@ -261,9 +264,9 @@ def test_nothing_is_sent_again_and_nothing_is_missed(tmp_path: Path, replay: Rep
         wanted = numbers(site.root) - old
         try:
             wait_for(lambda commit=commit, wanted=wanted: replay.everybody_has(wanted, commit))
-        except AssertionError:
-            missed = {type(judge).__name__: wanted - judge.seen for judge in (*replay.readers, *replay.subscribers)}
-            raise AssertionError(f"missed after {commit}: {missed}\n{site.log()[-3000:]}") from None
+        except AssertionError as error:
+            missed = [wanted - judge.seen for judge in (*replay.readers, *replay.subscribers)]
+            raise AssertionError(f"missed after {commit}: {missed}\n{site.log()[-3000:]}") from error
     written = set(range(BEGINS_WITH + 1, max(numbers(site.root)) + 1))
     for judge in (*replay.readers, *replay.subscribers):
         assert judge.again == []
