@@ -225,6 +225,7 @@ def _page(template: str, site: SitePage, links: Sequence[Alternate], **values: o
         title_of=title_of,
         autonym=texts.autonym,
         web=web_address,
+        here=here,
         size=size,
         file_name=file_name,
         short=partial(short_title, site=site.title),
@@ -248,6 +249,14 @@ def media_type(form: str) -> str:
 def web_address(url: str | None) -> str:
     """Return ``url`` if it is an absolute http or https URL, else nothing: no other scheme becomes a link."""
     return url if url and url.lower().startswith(("https://", "http://")) else ""
+
+
+def here(url: str) -> str:
+    """Return an address of the feeds' own host without that host; any other text as it is.
+
+    A page that is looked at elsewhere, as on the machine that it is made on, leads to the others that are there.
+    """
+    return "/" + "".join(url.split("/", 3)[3:]) if web_address(url) else url
 
 
 def size(length: int) -> str:

@@ -150,9 +150,10 @@ def test_a_preview_names_its_own_feed_first_and_itself_not_among_the_others() ->
     page = pages.preview(site(FEEDS), shown(FEEDS[1], POSTS), FEEDS)
     assert tree(page).xpath("//head/link[@rel='alternate']/@href")[:3] == list(FEEDS[1].urls.values())
     assert tree(page).xpath("//nav[@aria-labelledby='siblings']//a/@href") == [
-        "https://example.org/feeds/all/",
-        "https://example.org/feeds/english/",
+        "/feeds/all/",
+        "/feeds/english/",
     ]
+    assert tree(page).xpath("//nav[@class='way']//a/@href") == ["https://example.org/", "/feeds/"]
 
 
 def test_the_index_shows_of_each_feed_its_newest_posts_its_addresses_and_its_preview() -> None:
@@ -162,9 +163,24 @@ def test_the_index_shows_of_each_feed_its_newest_posts_its_addresses_and_its_pre
     for article, feed in zip(articles, FEEDS, strict=True):
         assert [found.text_content() for found in article.xpath(".//ol//a")] == ["記事0", "記事1", "記事2", "記事3"]
         assert [found.text_content() for found in article.xpath(".//code")] == list(feed.urls.values())
-        assert [found.get("href") for found in article.xpath(".//dt/a")] == list(feed.urls.values())
-        assert article.xpath(".//h2/a/@href") == [f"https://example.org/feeds/{feed.key}/"]
+        # To copy: what subscribers need. To follow: what is on this host, whichever it is.
+        assert [f"https://example.org{found.get('href')}" for found in article.xpath(".//dt/a")] == list(feed.urls.values())
+        assert article.xpath(".//h2/a/@href") == [f"/feeds/{feed.key}/"]
         assert "128件" in article.text_content()
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("https://example.org/feeds/all/", "/feeds/all/"),
+        ("http://example.org:8080/feeds/%E6%8A%95.atom?x=/y", "/feeds/%E6%8A%95.atom?x=/y"),
+        ("https://feeds.example.org/", "/"),
+        ("https://feeds.example.org", "/"),
+        ("index.html", "index.html"),
+    ],
+)
+def test_a_link_to_another_page_stays_on_the_host_that_it_is_followed_on(url: str, here: str) -> None:
+    assert pages.here(url) == here
 
 
 def test_every_copy_button_names_an_address_on_the_page() -> None:
