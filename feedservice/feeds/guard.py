@@ -102,11 +102,14 @@ def problem(verdict: Verdict, path: str, *, since: datetime | None = None) -> Pr
     feed = verdict.difference.feed
     when = f" since {since:%Y-%m-%d %H:%M} UTC" if since is not None else ""
     told = "; ".join(reason.text for reason in verdict.reasons)
+    hint = f"if readers should see this: feedservice release {feed}; if not: feedservice reject {feed}, or mend the posts"
+    if any(reason.rule == "guard.empty" for reason in verdict.reasons):
+        hint += "; when its posts have another category now, list this one under `aka` of that"
     return Problem(
         rule="guard.held",
         severity=Severity.ERROR,
         message=f"the feed {feed!r} is held{when}, and the last one stays: {told}",
-        hint=f"if readers should see this: feedservice release {feed}; if not: feedservice reject {feed}, or mend the posts",
+        hint=hint,
         path=path,
     )
 

@@ -219,6 +219,7 @@ def test_a_feed_whose_last_post_is_deleted_does_not_vanish(desk: Desk, restart: 
             desk.restart()
         report = desk.build()
         assert rules(report) == ["guard.held"] * len(keys)
+        assert all("under `aka` of that" in problem.hint for problem in report.problems)
         assert {path: (desk.engine.out / path).read_bytes() for path in before} == before
     served = {each.path for each in report.published}
     assert {f"feeds/{key}.atom" for key in keys} <= served
