@@ -369,7 +369,7 @@ def test_there_are_enough_rows() -> None:
 
 @pytest.mark.parametrize(("name", "number", "asked"), CASES, ids=[f"{name}-{number}" for name, number, _ in CASES])
 def test_row(name: str, number: int, asked: Row, pair: Any, site: Any) -> None:
-    fill = _Filler(site)
+    fill = Filler(site)
     fields = [fill(field) for field in asked.fields]
     prepared, plain = (each.ask(asked.line, *fields, host=asked.host) for each in pair)
     assert prepared.status == asked.status
@@ -383,10 +383,10 @@ def test_row(name: str, number: int, asked: Row, pair: Any, site: Any) -> None:
     assert (prepared.status, prepared.body) == (plain.status, plain.body)
 
 
-class _Filler:
+class Filler:
     def __init__(self, site: Any) -> None:
         self._site = site
-        self._values = {
+        self.values = {
             "{all}": site.tag("feeds/all.atom"),
             "{all-gzip}": site.tag("feeds/all.atom", "gzip"),
             "{all-br}": site.tag("feeds/all.atom", "br"),
@@ -397,7 +397,7 @@ class _Filler:
         }
 
     def __call__(self, text: str) -> str:
-        for name, value in self._values.items():
+        for name, value in self.values.items():
             text = text.replace(name, value)
         return text
 
