@@ -116,8 +116,8 @@ def post(number: int, category: str) -> str:
 
 
 @contextlib.contextmanager
-def served(site: Path) -> Iterator[int]:
-    """``feedservice run``; gives its port."""
+def served(site: Path, *, held: bool = False) -> Iterator[int]:
+    """``feedservice run``; gives its port. ``held``: at its end a feed is held, and it says so."""
     command = [sys.executable, "-m", "feedservice", "run", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=site, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -130,9 +130,12 @@ def served(site: Path) -> Iterator[int]:
         assert found, "the server said no address"
         drain = threading.Thread(target=process.stderr.read, daemon=True)
         drain.start()
-        yield int(found[1])
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        try:
+            yield int(found[1])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=60)
+        assert code == int(held)
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +413,7 @@ def test_what_moved_or_ended_is_answered_by_no_file(tmp_path: Path) -> None:
         "/feeds/gone/": (410, None),
         "/gone.xml": (410, None),
     }
-    with served(site) as program, contextlib.ExitStack() as stack:
+    with served(site, held=True) as program, contextlib.ExitStack() as stack:
         names = [name for name in SERVERS if shutil.which(name) is not None]
         assert names or pytest.skip("neither nginx nor caddy is installed")
         ports = [program]
