@@ -25,6 +25,7 @@ feed.non-ascii-url     warning  (RSS) RFC 3986: readers of RSS do not know IRIs
 feed.title-html        warning  (RSS) mark-up in a title is shown by one reader and dropped by the next
 feed.enclosure-length  warning  (RSS) the length is unknown
 feed.enclosure-scheme  warning  (RSS) RSS 2.0 wants an HTTP URL
+feed.enclosure-twice   warning  (RSS) two entries with one media file: directories of podcasts leave the second one out
 feed.podcast           warning  (RSS) directories refuse a show without it
 feed.too-large         warning  readers refuse documents above 1 to 3 MB
 ====================== ======== ==================================================================================
@@ -77,6 +78,8 @@ class Clean:
     """The first of these dates."""
     author: bool
     """It has one."""
+    file: str = ""
+    """URL of its first enclosure."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +195,7 @@ class _Check:
                 name = f"entry {number} ({entry.ids[0] if entry.ids else 'without id'})"
                 yield from self._entry(number - 1, entry, name, repeated, newest)
         yield from self._same_updated()
+        yield from self._same_enclosure()
 
     def _entry(self, at: int, entry: Part, name: str, repeated: Mapping[str, int], newest: datetime | None) -> Iterator[Problem]:
         alone = True
@@ -209,7 +213,9 @@ class _Check:
         if alone:
             author = bool(entry.counts.get("author"))
             changed = self._date(entry.dates)
-            self.clean[at] = Clean(ids=tuple(entry.ids), dates=tuple(entry.dates), changed=changed, author=author)
+            self.clean[at] = Clean(
+                ids=tuple(entry.ids), dates=tuple(entry.dates), changed=changed, author=author, file=_file(entry)
+            )
 
     def _problem(self, rule: str, message: str, hint: str = "", *, part: Part | None = None, warn: bool = False) -> Problem:
         return Problem(
@@ -375,9 +381,19 @@ class _Check:
             message = f"{count} entries changed at {text}{more}: readers sort them by chance"
             yield self._problem("feed.same-updated", message, "give each post a time of day", warn=True)
 
+    def _same_enclosure(self) -> Iterator[Problem]:
+        times = Counter(map(_file, self._entries)) if self._format == "rss" else {}
+        for url in (url for url, count in times.items() if url and count > 1):
+            message = f"entries have the media file {url} in common: podcast directories list one of them"
+            yield self._problem("feed.enclosure-twice", message, "give each a file of its own", warn=True)
+
     def _date(self, dates: Sequence[tuple[str, str]]) -> datetime | None:
         """Return the instant of the first date: RSS has one, and ``updated`` comes first in Atom."""
         return instant(self._format, dates[0][1]) if dates and self._format != "json" else None
+
+
+def _file(entry: Part | Clean) -> str:
+    return entry.file if isinstance(entry, Clean) else next((each.url or "" for each in entry.enclosures), "")
 
 
 def _has_author(entry: Part | Clean) -> bool:

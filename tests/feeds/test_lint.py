@@ -142,7 +142,12 @@ def test_a_warning_is_given_and_nothing_else(rule: str, name: str, old: bytes, n
 
 def test_every_rule_is_documented_and_tested() -> None:
     documented = set(re.findall(r"^(feed\.[\w-]+)", str(lint.__doc__), re.MULTILINE))
-    tested = {rule for rule, *_ in (*ERRORS, *WARNINGS)} | {"feed.duplicate-id", "feed.too-large", "feed.podcast"}
+    tested = {rule for rule, *_ in (*ERRORS, *WARNINGS)} | {
+        "feed.duplicate-id",
+        "feed.too-large",
+        "feed.podcast",
+        "feed.enclosure-twice",
+    }
 
     assert documented == tested
 
@@ -153,6 +158,13 @@ def test_equal_ids_are_an_error_of_each_entry(name: str, make: Make) -> None:
         check(make, name, make.body(name, [make.entry(1), make.entry(2, id=make.entry(1).id)]))
         == [("feed.duplicate-id", "error")] * 2
     )
+
+
+def test_two_entries_with_one_media_file_are_a_warning_once(make: Make) -> None:
+    files = (Enclosure(url="https://example.org/1.mp3", type="audio/mpeg", length=9),)
+    entries = [make.entry(number, enclosures=files) for number in (1, 2, 3)]
+    assert check(make, "rss", make.body("rss", entries)) == [("feed.enclosure-twice", "warning")]
+    assert "feed.enclosure-twice" not in dict(check(make, "atom", make.body("atom", entries)))
 
 
 def test_a_large_document_is_a_warning(make: Make) -> None:
