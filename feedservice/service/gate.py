@@ -19,7 +19,7 @@ from feedservice.feeds.difference import Difference, Served, Shown
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.guard import Known, Verdict
 from feedservice.feeds.selection import Reason
-from feedservice.feeds.specs import feeds_base
+from feedservice.feeds.specs import Plan, feeds_base
 from feedservice.model import Problem
 from feedservice.service import chronicle, guarding
 from feedservice.service.chronicle import Happened
@@ -104,12 +104,13 @@ class Gate:
             return ""
         return "what was rejected is left out" if any(feed == key for key, *_ in self.rejected) else "nothing is strange any more"
 
-    def remember(self, keep: timedelta) -> tuple[dict[str, Served], Decisions]:
+    def remember(self, keep: timedelta, plan: Plan) -> tuple[dict[str, Served], Decisions]:
         """Write what readers have from now on, what is held, and what happened; return the first two. Raises ``OSError``.
 
-        ``keep``: how long it is remembered what happened.
+        ``keep``: how long it is remembered what happened. What is no feed in the ``plan`` is not held any more.
         """
-        held = {key: each for key, each in self.decisions.held.items() if key not in self._made} | self.held
+        there = {spec.key for spec in plan.specs}
+        held = {key: each for key, each in self.decisions.held.items() if key in there - self._made} | self.held
         released = {key: each for key, each in self.decisions.released.items() if key not in self._passed}
         decided = dataclasses.replace(self.decisions, held=held, released=released)
         known = {each.key for each in self.decisions.held.values()}
@@ -125,7 +126,7 @@ class Gate:
                 guarding.remember(self.state, each)
         if decided != self.decisions:
             guarding.decide(self.state, decided)
-        return {**self.served, **self._passed}, decided
+        return guarding.forget(self.state, {**self.served, **self._passed}, there, self.now), decided
 
 
 def keep(made: Made, config: Config, output: Output, page: str | None, history: Membership | None) -> None:

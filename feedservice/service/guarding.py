@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from feedservice.errors import RefusedError
@@ -19,6 +19,8 @@ from feedservice.service import files
 
 _FILE = "guard.json"
 _FOLDER = "served"
+_SLIP = timedelta(minutes=15)
+"""How long a feed has to be out until it is not given up without a question: less than readers wait between two visits."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,24 @@ def served(state: Path) -> dict[str, Served]:
     return found
 
 
-def had(served: Mapping[str, Served]) -> frozenset[str]:
-    """Return the keys of the feeds that readers have, or had, entries of."""
-    return frozenset(key for key, each in served.items() if each.entries or each.withdrawn)
+def had(served: Mapping[str, Served], now: datetime) -> frozenset[str]:
+    """Return the keys of the feeds that readers have, or had, entries of; not those that have just begun.
+
+    A label that is corrected at once was a slip of the pen: nobody is asked about the feed that it made.
+    """
+    return frozenset(key for key, each in served.items() if (each.entries or each.withdrawn) and now - each.since >= _SLIP)
+
+
+def forget(state: Path, served: Mapping[str, Served], there: Collection[str], now: datetime) -> dict[str, Served]:
+    """Forget the feeds that have just begun and are no feeds any more (``there``), and return the others. Raises ``OSError``."""
+    slips = [key for key, each in served.items() if key not in there and now - each.since < _SLIP]
+    for key in slips:
+        _place(state, key).unlink(missing_ok=True)
+    return {key: each for key, each in served.items() if key not in slips}
 
 
 def remember(state: Path, each: Served) -> None:
     """Write what readers have of a feed now. Raises ``OSError``."""
-    name = hashlib.blake2b(each.feed.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     values = {
         "feed": each.feed,
         "since": each.since.isoformat(),
@@ -79,7 +91,12 @@ def remember(state: Path, each: Served) -> None:
         "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
     }
     # One of these for every feed that is made: a pass does not wait for the disk until each is safe. See ``_served``.
-    _write((state / _FOLDER / name).with_suffix(".json"), values, durable=False)
+    _write(_place(state, each.feed), values, durable=False)
+
+
+def _place(state: Path, key: str) -> Path:
+    name = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return (state / _FOLDER / name).with_suffix(".json")
 
 
 def decisions(state: Path) -> Decisions:

@@ -237,6 +237,6 @@ def load(
         # Under other ids the posts are not those that the files show.
         everyone = names.recall(memory.posts(), config, memory.at) if names.ledger.agrees() else None
         if everyone is not None:
-            memory.roster = Roster(config, memory.addresses, guarding.had(served))
+            memory.roster = Roster(config, memory.addresses, guarding.had(served, memory.at))
             memory.roster.fill(everyone, settled_of(memory.known), memory.at)
     return memory

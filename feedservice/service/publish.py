@@ -184,7 +184,7 @@ class Pass:
                     if histories is not None and store is None:
                         history.remember_inputs(state, memory.inputs)
                     self._keep_sources(collected, memory, making, state)
-                    memory.served, decided = gate.remember(self._kept)
+                    memory.served, decided = gate.remember(self._kept, collected.plan)
                     memory.decisions = keys.decisions(decided)
                 else:
                     output.commit()

@@ -239,13 +239,33 @@ def test_a_feed_whose_last_post_is_deleted_does_not_vanish(desk: Desk, restart: 
     assert len(feedparser.parse((desk.engine.out / "feeds/機械学習.atom").read_bytes()).entries) == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_label_that_is_corrected_at_once_was_a_slip_of_the_pen(desk: Desk, restart: bool) -> None:
+    desk.build()
+    desk.make_site({"d.md": post("四", "2025-05-04 09:00", "categories: [活版ん]\n")})
+    desk.build()
+    assert desk.there("活版ん")
+    desk.make_site({"d.md": post("四", "2025-05-04 09:00", "categories: [活版]\n")})
+    desk.now -= timedelta(minutes=50)
+    if restart:
+        desk.restart()
+    assert rules(desk.build()) == ["feed.dropped"]
+    assert desk.there("活版ん") == set()
+    for _ in range(2):
+        desk.restart()
+        assert rules(desk.build()) == []
+        assert desk.there("活版ん") == set()
+
+
 def test_a_renamed_category_is_no_feed_of_its_own_though_its_last_post_is_gone(desk: Desk) -> None:
     desk.build()
     (desk.root / "content" / "a.md").unlink()
     assert rules(desk.build()) == ["guard.held"]
+    assert guarding.decisions(desk.engine.state).held
     desk.extra = "feeds:\n  categories:\n    活版: {aka: [機械学習]}\n"
     report = desk.build()
     assert rules(report) == []
+    assert not guarding.decisions(desk.engine.state).held
     assert desk.there("機械学習") == set()
     assert report.former.moved["feeds/機械学習.atom"] == "https://example.org/feeds/%E6%B4%BB%E7%89%88.atom"
 
