@@ -107,7 +107,9 @@ def request(delivery: Delivery, terms: Terms) -> Request:
 
 def held_back(delivery: Delivery, seconds: float, now: datetime) -> Delivery:
     """Return a delivery whose host is down: due again after so many seconds, or failed."""
-    return outbox.held_back(delivery, seconds, now, patience=KINDS[delivery.kind].patience)
+    kind = KINDS.get(delivery.kind)
+    # One of a kind that is no more, from an older version, must not end the loop.
+    return outbox.held_back(delivery, seconds, now, patience=kind.patience if kind is not None else outbox.SPAN)
 
 
 def told(settled: Settled) -> Settled:

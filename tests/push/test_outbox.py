@@ -132,7 +132,9 @@ def test_one_whose_host_is_down_waits_no_longer_than_the_table_is_long() -> None
     assert 44 <= outbox.SPAN / 3600 <= 46
 
 
-@pytest.mark.parametrize(("kind", "hours"), [("verify", 1), ("deny", 1), ("verify-cloud", 1), ("webhook", 45), ("websub", 45)])
+@pytest.mark.parametrize(
+    ("kind", "hours"), [("verify", 1), ("deny", 1), ("verify-cloud", 1), ("webhook", 45), ("websub", 45), ("no more", 45)]
+)
 def test_a_subscriber_that_is_down_is_asked_for_an_hour(kind: str, hours: int) -> None:
     kind = rsscloud.VERIFY if kind == "verify-cloud" else kind
     made = dataclasses.replace(QUEUED, kind=kind)
