@@ -97,8 +97,8 @@ class Fields:
         """
         own = (Field(key=key, value=value) for key, value in metadata.items())
         found: dict[str, Field] = {fold_key(field.key): field for field in (*defaults, *own) if not _empty(field.value)}
-        # Zola keeps the author's own keys and the taxonomies one level down.
-        for nested in ("taxonomies", "extra"):
+        # Zola keeps the author's own keys and the taxonomies one level down, Hugo the author's own keys where it is asked to.
+        for nested in ("taxonomies", "extra", "params"):
             above = found.get(nested)
             if above is not None and isinstance(above.value, dict):
                 for key, value in above.value.items():

@@ -11,6 +11,7 @@ from feedservice.posts.constructs import HUGO, Construct, Scanner, Unclosed
 from feedservice.posts.crosslinks import find_post, unresolved
 from feedservice.posts.fences import MarkdownWriter
 from feedservice.posts.liquid import LiquidContext
+from feedservice.posts.text import plain_title
 
 Arguments = Mapping[str, str]
 """By name, and the positional ones by ``0``, ``1`` …"""
@@ -31,17 +32,20 @@ def _link(name: str, url: str, arguments: Arguments) -> str:
 
 
 def _figure(arguments: Arguments) -> str:
+    def words(name: str) -> str:
+        # Hugo reads Markdown here; inside an element it would stay as it is typed.
+        return html.escape(plain_title(arguments.get(name, "")))
+
     get = arguments.get
-    source = get("src", "")
     attributes = "".join(f' {name}="{html.escape(get(name, ""))}"' for name in ("width", "height") if get(name))
-    picture = f'<img src="{html.escape(source)}" alt="{html.escape(get("alt") or get("caption") or "")}"{attributes}>'
+    picture = f'<img src="{html.escape(get("src", ""))}" alt="{words("alt") or words("caption")}"{attributes}>'
     if get("link"):
         picture = f'<a href="{html.escape(get("link", ""))}">{picture}</a>'
-    title = f"<strong>{html.escape(get('title', ''))}</strong> " if get("title") else ""
-    credit = html.escape(get("attr", ""))
+    title = f"<strong>{words('title')}</strong> " if get("title") else ""
+    credit = words("attr")
     if get("attrlink"):
         credit = f'<a href="{html.escape(get("attrlink", ""))}">{credit or html.escape(get("attrlink", ""))}</a>'
-    caption = " ".join(part for part in (title + html.escape(get("caption", "")), credit) if part.strip()).strip()
+    caption = " ".join(part for part in (title + words("caption"), credit) if part.strip()).strip()
     return f"<figure>{picture}{f'<figcaption>{caption}</figcaption>' if caption else ''}</figure>"
 
 

@@ -218,6 +218,13 @@ def test_shortcodes_of_hugo(source: str, text: str) -> None:
     assert expand_hugo(source, context) == (text, ())
 
 
+def test_what_a_figure_says_shows_no_marks() -> None:
+    source = '{{< figure src="a.png" caption="A **bold** [claim](/x) & *more*" title="`T`" attr="*me*" >}}'
+    picture = '<img src="a.png" alt="A bold claim &amp; more">'
+    said = "<strong>T</strong> A bold claim &amp; more me"
+    assert expand_hugo(source, CONTEXT) == (f"<figure>{picture}<figcaption>{said}</figcaption></figure>", ())
+
+
 def test_unknown_shortcodes_are_named() -> None:
     text, problems = expand_hugo('a\n{{< chart "x" >}}b [c]({{< ref "no.md" >}})', CONTEXT, line=5)
     assert text == "a\nb [c]()"

@@ -171,6 +171,13 @@ def test_tags_of_zola_and_jekyll() -> None:
     assert post("tags: a b", where=context("jekyll")).tags == ("a", "b")
 
 
+def test_params_of_hugo_are_keys_of_the_post() -> None:
+    found = post("title: T\nparams: {author: 花子, cover: {image: a.png, alt: A}, title: not this}", where=context("hugo"))
+    assert (found.title, [person.name for person in found.authors]) == ("T", ["花子"])
+    assert found.image is not None
+    assert (found.image.url.endswith("/a.png"), found.image.alt) == (True, "A")
+
+
 @pytest.mark.parametrize(
     ("front", "expected"),
     [
