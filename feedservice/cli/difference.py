@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from feedservice.cli import output
+from feedservice.cli.happened import ledger_of
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.errors import RefusedError
 from feedservice.feeds import telling
@@ -38,8 +39,9 @@ def diff(
     Compared is with what was published last. Nothing is written. Exit code 1 when a feed would be held.
     """
     loaded = loaded_of(ctx, own_config)
-    with ForkServer(prepare) as server, output.progress() as progress:
-        verdicts, _ = preview.differences(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
+    now = now_of(loaded, as_of)
+    with ForkServer(prepare) as server, ledger_of(loaded) as ledger, output.progress() as progress:
+        verdicts, _ = preview.differences(loaded, now=now, progress=progress, server=server, ledger=ledger)
     known = {each.difference.feed for each in verdicts}
     unknown = [feed for feed in feeds if feed not in known]
     if unknown:

@@ -1,4 +1,4 @@
-"""What happened, from the store and from the notes that it does not have yet, and in words."""
+"""What is remembered, for verbs that only look: what happened, in the store and in notes it does not have yet; the ledger."""
 
 from __future__ import annotations
 
@@ -10,11 +10,30 @@ from datetime import datetime
 from feedservice import dates
 from feedservice.cli import output
 from feedservice.config import Loaded
-from feedservice.service import chronicle
+from feedservice.service import chronicle, ledgerfile
+from feedservice.service.ledgers import Ledger
+from feedservice.service.memory import LEDGER
 from feedservice.store.history import Event, What
 
 STORE = "store.sqlite"
 """File of the state directory (``cli.engine``, which takes long to import)."""
+
+
+@contextlib.contextmanager
+def ledger_of(loaded: Loaded) -> Iterator[Ledger]:
+    """Open the ledger as a pass would find it: in its file, and where that is lost or an older one, in the store.
+
+    Raises ``StoreError``.
+    """
+    place, file = ledgerfile.place(loaded), loaded.root / loaded.config.state / STORE
+    if not file.is_file():
+        yield Ledger(place)
+        return
+    from feedservice.store.sql import open_store  # noqa: PLC0415  -- the database takes long to import
+
+    with contextlib.closing(open_store(file)) as store:
+        yield Ledger(place, agreed=store.meta().get(LEDGER), stored=store.ledger)
+
 
 _SIGNS = {
     What.PUBLISHED: "+",

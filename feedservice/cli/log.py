@@ -12,7 +12,6 @@ import click
 from feedservice.cli import happened, output
 from feedservice.cli.options import config_option, json_option, loaded_of, now_of
 from feedservice.feeds.ledger import Row
-from feedservice.service import ledgerfile
 from feedservice.store.history import Event
 
 
@@ -33,7 +32,9 @@ def log(
     """
     loaded = loaded_of(ctx, own_config)
     after = now_of(loaded, since) if since is not None else None
-    rows = {row.id: row for row in ledgerfile.recall(ledgerfile.place(loaded)).rows}
+    with happened.ledger_of(loaded) as ledger:
+        ledger.refresh(())
+        rows = ledger.rows
     with happened.events(loaded, since=after) as stream:
         if names:
             every = list(stream)

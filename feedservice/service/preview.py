@@ -17,6 +17,8 @@ from feedservice.service.collect import Ask, Collected, Progress, collect
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.gate import judge
 from feedservice.service.guarding import Decisions
+from feedservice.service.ledgers import Ledger
+from feedservice.service.naming import Names
 from feedservice.service.publish import every_feed, exported, ordered, processes, silent
 from feedservice.service.workers import Workers
 
@@ -35,14 +37,29 @@ class Sight:
     problems: tuple[Problem, ...]
 
 
-def look(loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None) -> Sight:
-    """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``."""
+def look(
+    loaded: Loaded,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+    server: ForkServer | None = None,
+    ledger: Ledger | None = None,
+) -> Sight:
+    """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``.
+
+    ``ledger`` is one that knows what the store has; without it the ids are those of the file.
+    """
     with Workers(processes(loaded), server) as pool:
-        return _look(loaded, now, pool, progress)
+        return _look(loaded, now, pool, progress, ledger)
 
 
 def differences(
-    loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None
+    loaded: Loaded,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+    server: ForkServer | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[tuple[Verdict, ...], tuple[Problem, ...]]:
     """Return what readers of each feed would see if it went out at ``now``, and every problem on the way; nothing is written.
 
@@ -51,7 +68,7 @@ def differences(
     with Workers(processes(loaded), server) as pool:
         for _ in range(_TRIES):
             try:
-                sight = _look(loaded, now, pool, progress)
+                sight = _look(loaded, now, pool, progress, ledger)
                 collected, problems, found = sight.collected, list(sight.problems), list[Verdict]()
                 formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
                 for made, _ready in render.make(collected, every_feed(collected), formats, pool, progress, settings):
@@ -79,9 +96,10 @@ def find(sight: Sight, wanted: str) -> Collection[str]:
     return links or ends or sorted(each.post.path for each in named if each.post.title == wanted)
 
 
-def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress) -> Sight:
+def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress, ledger: Ledger | None) -> Sight:
     decisions = guarding.decisions(loaded.root / loaded.config.state)
     memory = exported(loaded)
+    memory.names = Names(ledger) if ledger is not None else memory.names
     collected = collect(loaded, Ask(now=now), pool=pool, memory=memory, progress=progress, decisions=decisions)
     known = memory.names.ledger
     problems = (*loaded.problems, *known.problems, *collected.problems)

@@ -77,6 +77,26 @@ def test_a_feed_that_would_be_held_is_said_and_fails(run: Run, tmp_path: Path) -
     assert json.loads(run("diff", "--json").output)[0]["reasons"][0]["rule"] == "guard.flood"
 
 
+@pytest.mark.parametrize("how", ["lost", "older"])
+def test_ids_come_from_the_store_when_the_file_has_them_no_more(run: Run, tmp_path: Path, how: str) -> None:
+    content, ledger = tmp_path / "content", tmp_path / ".feedservice" / "ledger.jsonl"
+    run("build")
+    older = ledger.read_bytes()
+    (content / "3.md").rename(content / "three.md")
+    (content / "9.md").write_text(article("T9", 9))
+    run("build")
+    known = ledger.read_bytes()
+    ledger.unlink()
+    if how == "older":
+        ledger.write_bytes(older)
+    assert run("diff").output == "Subscribers would see nothing new.\n"
+    assert "  id          tag:example.org,2025-05-03:3 (made" in run("explain", "three.md").output
+    assert "+ all: published T9" in run("log", "9.md").output
+    assert ledger.exists() == (how == "older")
+    run("build")
+    assert ledger.read_bytes() == known
+
+
 def test_dates_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().replace("https://example.org}", "https://example.org, timezone: Asia/Tokyo}"))
