@@ -19,6 +19,7 @@ from feedservice.model import Post, Problem
 from feedservice.service import guarding, leaving, records
 from feedservice.service.ledgers import Ledger
 from feedservice.service.naming import Names
+from feedservice.service.pack import Mark
 from feedservice.service.quarantine import StandIn
 from feedservice.service.records import Known
 from feedservice.service.roster import Roster, Settled
@@ -66,6 +67,8 @@ class Memory:
     """The ledger was asked what stood in before this process."""
     kept: dict[str, str] = dataclasses.field(default_factory=dict)
     """Path → digest of the sources that are known to be kept."""
+    left: Mark | None = None
+    """How the file of kept sources was left."""
     files: dict[str, Found] = dataclasses.field(default_factory=dict)
     """Path → file, of every file that is a post."""
     media: dict[str, int] = dataclasses.field(default_factory=dict)

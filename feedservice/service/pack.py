@@ -61,14 +61,22 @@ def read(place: Path, name: str) -> bytes | None:
     return data if digest(data) == record.digest else None
 
 
-def add(place: Path, items: Iterable[tuple[str, bytes]], gone: Collection[str] = ()) -> None:
-    """Write records of names and their bytes, and take other names away; one process at a time does. Raises ``OSError``."""
+Mark = tuple[int, int]
+"""Inode and size of a file that ends with a whole record."""
+
+
+def add(place: Path, items: Iterable[tuple[str, bytes]], gone: Collection[str] = (), *, left: Mark | None = None) -> Mark:
+    """Write records of names and their bytes, and take other names away; one process at a time does. Raises ``OSError``.
+
+    Returns how the file is left. Who says so next time (``left``) has it written on from there, as long as nobody else has
+    written: one record costs what it is, not what there are.
+    """
     place.parent.mkdir(parents=True, exist_ok=True)
     with _locked(place) as file:
-        _, end = _records(file)
-        # What a crash left half written is no record, and must not stand before one.
-        file.truncate(end)
-        file.seek(end)
+        if left != _mark(file):
+            # What a crash left half written is no record, and must not stand before one.
+            file.truncate(_records(file)[1])
+        file.seek(0, os.SEEK_END)
         waiting: list[bytes] = []
         size = 0
         for name, data in items:
@@ -79,6 +87,8 @@ def add(place: Path, items: Iterable[tuple[str, bytes]], gone: Collection[str] =
                 waiting, size = [], 0
         waiting += (_line({"name": name}) for name in gone)
         file.write(b"".join(waiting))
+        file.flush()
+        return _mark(file)
 
 
 def shrink(place: Path, names: Collection[str]) -> None:
@@ -111,6 +121,11 @@ def _is_there(place: Path, descriptor: int) -> bool:
         return os.path.samestat(place.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def _mark(file: BinaryIO) -> Mark:
+    stat = os.fstat(file.fileno())
+    return stat.st_ino, stat.st_size
 
 
 def _records(file: BinaryIO) -> tuple[dict[str, Record], int]:

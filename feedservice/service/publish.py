@@ -226,7 +226,8 @@ class Pass:
         specs = [spec for spec in collected.plan.specs if tidy or spec.key in making.made]
         shown = {each.post.path: memory.post(each.post.path) for spec in specs for each in collected.window(spec)}
         posts = (post for post in shown.values() if post is not None)
-        quarantine.keep(state, posts, collected.files, collected.broken, kept=memory.kept, tidy=tidy)
+        kept, left = memory.kept, memory.left
+        memory.left = quarantine.keep(state, posts, collected.files, collected.broken, kept=kept, left=left, tidy=tidy)
 
     def _settled(self, collected: Collected, memory: Memory, gate: Gate) -> list[Row]:
         return memory.names.settled(

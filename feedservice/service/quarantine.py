@@ -95,25 +95,28 @@ def keep(
     broken: Collection[str],
     *,
     kept: dict[str, str],
+    left: pack.Mark | None = None,
     tidy: bool,
-) -> None:
+) -> pack.Mark | None:
     """Keep the sources of these posts; with ``tidy`` no others but the broken ones. Raises ``OSError``.
 
     ``kept`` is path → digest of what is known to be kept, and is brought up to date. A source that changed since it was read
     is left as it was kept: the next pass reads it anyhow. What a power cut takes is kept again: it is not made durable.
+    ``left`` is what this returned last.
     """
     wanted = {post.path: post for post in posts}
     if not wanted and not tidy:
-        return
+        return left
     _remind(state, kept)
     new = [post for path, post in wanted.items() if path not in broken and kept.get(path) != post.digest]
     gone = [path for path in kept if path not in wanted and path not in broken] if tidy else []
     if new or gone:
-        pack.add(_pack(state), _sources(new, files_of, kept), gone)
+        left = pack.add(_pack(state), _sources(new, files_of, kept), gone, left=left)
     for path in gone:
         del kept[path]
     if tidy:
         _tidy(state, kept, broken, sum(files_of[path].fingerprint.size for path in kept if path in files_of))
+    return left
 
 
 def _sources(posts: Iterable[Post], files_of: Mapping[str, Found], kept: dict[str, str]) -> Iterator[tuple[str, bytes]]:

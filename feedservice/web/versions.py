@@ -7,6 +7,7 @@ in a file between runs.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -86,8 +87,14 @@ def _row(version: Version) -> dict[str, str]:
     return {
         "etag": version.etag,
         "last_modified": version.last_modified.isoformat(),
-        "digests": " ".join(sorted(version.digests)),
+        "digests": _digests(version.digests),
     }
+
+
+@functools.lru_cache(maxsize=2048)
+def _digests(digests: frozenset[str]) -> str:
+    """Return them as one text. Of the hundreds of documents of a site a pass changes a few."""
+    return " ".join(sorted(digests))
 
 
 def from_json(data: bytes) -> Memory:

@@ -72,3 +72,17 @@ def test_any_bytes_are_read_as_what_they_hold(tmp_path_factory: pytest.TempPathF
     before = texts(place)
     pack.add(place, [("new.md", b"text")])
     assert texts(place) == {**before, "new.md": b"text"}
+
+
+def test_who_knows_how_the_file_was_left_goes_on_from_there(place: Path) -> None:
+    left = pack.add(place, [("a.md", b"first")])
+    left = pack.add(place, [("b.md", b"second")], left=left)
+    assert texts(place) == {"a.md": b"first", "b.md": b"second"}
+    pack.add(place, [("c.md", b"somebody else's")])
+    left = pack.add(place, [("a.md", b"third")], left=left)
+    place.write_bytes(place.read_bytes()[:-3])
+    left = pack.add(place, [("d.md", b"after a torn end")], left=left)
+    assert texts(place) == {"a.md": b"first", "b.md": b"second", "c.md": b"somebody else's", "d.md": b"after a torn end"}
+    pack.shrink(place, {"d.md"})
+    pack.add(place, [("e.md", b"last")], left=left)
+    assert texts(place) == {"d.md": b"after a torn end", "e.md": b"last"}
