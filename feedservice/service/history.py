@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from feedservice import __version__
@@ -22,9 +22,9 @@ from feedservice.feeds.links import link_values
 from feedservice.feeds.specs import feeds_base
 from feedservice.model import FeedHead, Fragment, Problem, Profile, Published, Severity
 from feedservice.service import files, keys, render
-from feedservice.service.collect import Collected
+from feedservice.service.collect import Collected, post_urls
 from feedservice.service.output import Output
-from feedservice.service.render import Made
+from feedservice.service.render import Linked, Made
 from feedservice.service.shelf import Shelved, stat_of
 from feedservice.service.workers import Workers
 
@@ -112,13 +112,14 @@ def write(
     stylesheet: str | None,
     inputs: dict[str, str],
     before: Shelved | None,
-) -> list[Problem]:
+) -> tuple[list[Problem], dict[str, Linked]]:
     """Stage the archives of a feed; entries are rendered only for those that are not what they were.
 
-    ``inputs`` is brought up to date. ``before`` are the files of the feed's last pass: one that nobody touched is not read.
+    ``inputs`` is brought up to date. ``before`` are the files of the feed's last pass: one that nobody touched is not read. Also
+    returns the links of archived entries to other posts, by path.
     """
     if made.history is None:
-        return []
+        return [], {}
     config, spec = collected.config, made.spec
     by_id = {each.id: each for each in made.members}
     shown = {span.id for span in made.documents[0].entries}
@@ -126,18 +127,23 @@ def write(
     formats = list(spec.urls)
     settings = config.model_dump_json()
     known = {each.path: each for each in before.published if each.immutable} if before is not None else {}
+    linked = before.linked if before is not None else {}
+    urls = post_urls(collected) if linked else {}
+    found: dict[str, Linked] = {}
     problems: list[Problem] = []
-    stale: list[tuple[FeedHead, list[Named], str]] = []
+    stale: list[tuple[FeedHead, list[Named], Archive]] = []
     for archive in archives.archives(made.history, [each.id for each in reversed(made.members)], shown):
         named = [by_id[entry_id] for entry_id in archive.entries]
         head = assemble.head(spec, named, config, epoch=made.head.updated)
         head = dataclasses.replace(
             archives.archive_head(head, archive, base=feeds_base(config)), stylesheet=stylesheet, podcast=made.head.podcast
         )
-        key = _input(settings, archive, named, head, profile)
+        links = {path: tuple((name, urls.get(name)) for name, _ in linked[path]) for path in _paths(named) if path in linked}
+        key = _input(settings, archive, named, head, profile, links)
         if not all(inputs.get(head.spec.paths[name]) == key for name in formats):
-            stale.append((head, named, key))
+            stale.append((head, named, archive))
             continue
+        found |= links
         kept = [known[path] for path in head.spec.paths.values() if path in known]
         if before is not None and len(kept) == len(formats) and all(_there(output, each, before) for each in kept):
             output.keep(kept)
@@ -147,11 +153,17 @@ def write(
             for name, body in bodies.items():
                 _put(output, head, name, body or b"")
         else:
-            stale.append((head, named, key))
-    for head, named, key in stale:
-        problems += _render(head, named, profile, collected, output, pool, known)
-        inputs |= dict.fromkeys(head.spec.paths.values(), key)
-    return problems
+            stale.append((head, named, archive))
+    for head, named, archive in stale:
+        told, links = _render(head, named, profile, collected, output, pool, known)
+        problems += told
+        found |= links
+        inputs |= dict.fromkeys(head.spec.paths.values(), _input(settings, archive, named, head, profile, links))
+    return problems, found
+
+
+def _paths(named: Iterable[Named]) -> list[str]:
+    return [each.post.path for each in named]
 
 
 def _there(output: Output, published: Published, before: Shelved) -> bool:
@@ -166,10 +178,10 @@ def _render(
     output: Output,
     pool: Workers,
     known: Mapping[str, Published],
-) -> list[Problem]:
-    """Stage one archive; a form of it that has errors stays as it was (``known``)."""
+) -> tuple[list[Problem], dict[str, Linked]]:
+    """Stage one archive; a form of it that has errors stays as it was (``known``). Also returns its links to other posts."""
     formats = list(head.spec.urls)
-    wanted = {each.post.path: profile for each in named}
+    wanted = dict.fromkeys(_paths(named), profile)
     rendered = {each.path: each for each in render.fragments(collected, wanted, formats, pool)}
     problems: list[Problem] = []
     for name in formats:
@@ -181,7 +193,7 @@ def _render(
             _put(output, head, name, document.body)
         elif head.spec.paths[name] in known:
             output.keep([known[head.spec.paths[name]]])
-    return problems
+    return problems, {path: each.linked for path, each in rendered.items() if each.linked}
 
 
 def _put(output: Output, head: FeedHead, name: str, body: bytes) -> None:
@@ -197,9 +209,11 @@ def _put(output: Output, head: FeedHead, name: str, body: bytes) -> None:
     )
 
 
-def _input(settings: str, archive: Archive, named: list[Named], head: FeedHead, profile: Profile) -> str:
-    """Return a hash of everything that an archive's bytes depend on."""
-    made_from = (__version__, settings, archive, [keys.entry(each) for each in named], repr(head), profile)
+def _input(
+    settings: str, archive: Archive, named: list[Named], head: FeedHead, profile: Profile, links: Mapping[str, Linked]
+) -> str:
+    """Return a hash of everything that an archive's bytes depend on; ``links`` are those of its entries to other posts."""
+    made_from = (__version__, settings, archive, [keys.entry(each) for each in named], repr(head), profile, sorted(links.items()))
     return hashlib.blake2b(repr(made_from).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -251,10 +251,10 @@ class Making:
                     links=links,
                     etag=document.etag,
                 )
-        problems = list(made.found)
+        problems, linked = list(made.found), made.linked
         if made.history is not None:
             self.memory.histories[spec.key] = made.history
-            problems += history.write(
+            told, archived = history.write(
                 made,
                 self.collected,
                 output,
@@ -263,6 +263,7 @@ class Making:
                 inputs=self.memory.inputs,
                 before=feed.before,
             )
+            problems, linked = problems + told, {**archived, **linked}
         if self._config.feeds.pages:
             self._put_page(made, feed, ready)
         self._count(feed, ready)
@@ -276,7 +277,7 @@ class Making:
             keys=tuple(of[name] for name in ids) if of else (),
             noted=made.noted,
             problems=tuple(problems),
-            linked=made.linked,
+            linked=linked,
             withheld=tuple(withheld),
         )
         self._made[spec.key] = _Part(shelved=shelved, start=start, end=len(output.published))

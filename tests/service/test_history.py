@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ import pytest
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.service import publish
+from feedservice.service.engine import Engine
 from feedservice.service.report import Report
+from feedservice.store.sql import open_store
 from tests.service.conftest import MakeSite
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
@@ -122,6 +125,32 @@ def test_a_file_that_only_gets_another_name_has_another_link_in_its_archive(make
     body = (loaded.root / "public" / "feeds" / "all" / "archive" / "1.atom").read_text()
     assert "/first/" in body
     assert 'href="https://example.org/2025/01/01/p01/"' not in body
+
+
+def test_an_archived_post_links_to_where_the_other_post_is_now(make_site: MakeSite) -> None:
+    extra = EXTRA + "content: {dialect: zola, permalink: '/:title/'}\n"
+    first = "---\ntitle: t1\ndate: 2025-01-01 09:00\n---\nSee [the ninth](@/p09.md).\n"
+    loaded = make_site(posts(2, 9) | {"p01.md": first}, extra)
+    root = loaded.root
+    engine = Engine(root / ".feedservice", lambda folder: open_store(folder / "store.sqlite"), out=root / "public")
+
+    def archived() -> str:
+        return (root / "public" / "feeds" / "all" / "archive" / "1.atom").read_text()
+
+    with contextlib.closing(engine):
+        engine.build(loaded, now=NOW)
+        assert "https://example.org/p09/" in archived()
+        text = (root / "content" / "p09.md").read_text()
+        (root / "content" / "p09.md").write_text(text.replace("title:", "slug: ninth\ntitle:"))
+        engine.build(loaded, now=NOW, paths=["p09.md"])
+        assert "https://example.org/ninth/" in archived()
+        assert "https://example.org/p09/" not in archived()
+    # What was not made anew is known to lead somewhere all the same.
+    engine = Engine(root / ".feedservice", lambda folder: open_store(folder / "store.sqlite"), out=root / "public")
+    with contextlib.closing(engine):
+        (root / "content" / "p09.md").write_text(text)
+        engine.build(loaded, now=NOW)
+        assert "https://example.org/p09/" in archived()
 
 
 def test_nothing_changed_renders_no_archive(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
