@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, precondition, rule
@@ -485,5 +486,5 @@ def last_part(url: str) -> str:
     return urlsplit(url).path.strip("/")
 
 
-TestAuthors = Authors.TestCase
+TestAuthors = pytest.mark.timeout(120 + 2 * EXAMPLES)(Authors.TestCase)
 TestAuthors.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, suppress_health_check=list(HealthCheck))
