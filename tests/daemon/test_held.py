@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import feedparser
 import pytest
 from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
 from feedservice.cli import group
-from feedservice.service.subscriber import Subscriber, always
+from feedservice.service.subscriber import Subscriber, always, post_form
 from tests.daemon.conftest import CONFIG, PATIENCE, Site, post, wait_for
 from tests.service.mailbox import mailbox
 
@@ -119,6 +120,27 @@ def test_what_is_taken_back_is_told_however_it_was(site: Site, subscriber: Subsc
     assert removed["data"]["id"] == json.loads(told.body)["data"]["id"]
     assert b"deleted-entry" in site.get("/feeds/all.atom")[1]
     site.serves("First")
+    assert site.stop() == 0
+
+
+def test_subscribers_are_sent_what_is_taken_back(site: Site, subscriber: Subscriber) -> None:
+    site.config.write_text(
+        CONFIG + "announce:\n  verify: off\n  websub: {hub: embedded, canary: false}\n  callbacks: {allow: 127.0.0.1}\n", "utf-8"
+    )
+    site.start()
+    wish = {"hub.mode": "subscribe", "hub.topic": "https://example.org/feeds/all.atom", "hub.callback": subscriber.callback("/a")}
+    assert post_form(site.url + "/hub", list(wish.items())).status == 202
+    assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+    site.write("second.md", post("Second", str(TODAY)))
+    (told,) = subscriber.wait("/a", method="POST", patience=PATIENCE)
+    (entry,) = (each.id for each in feedparser.parse(told.body).entries)
+    (site.content / "second.md").unlink()
+    taken_back = subscriber.wait("/a", method="POST", count=2, patience=PATIENCE)[1]
+    assert f'<at:deleted-entry ref="{entry}"' in taken_back.body.decode()
+    log = wait_for(
+        lambda: [line for line in run(site, "log", "second.md").output.splitlines() if "1 subscriber (websub)" in line]
+    )
+    assert len(log) == 1
     assert site.stop() == 0
 
 

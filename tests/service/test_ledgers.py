@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from feedservice import cli
 from feedservice.config import Loaded
 from feedservice.feeds.ledger import Row
 from feedservice.service import ledgerfile
@@ -281,3 +283,21 @@ def test_who_was_not_out_at_an_instant_is_known_from_write_to_write(tmp_path: Pa
     told()
     known.write([row("out4", out=None), row("out5", out=moments[0])])
     told()
+
+
+def test_ids_that_were_adopted_after_a_pass_are_what_the_next_one_knows(make_site: MakeSite) -> None:
+    loaded = make_site(POSTS, EXTRA)
+    passed(loaded, NOW)
+    old = "".join(
+        f"<item><title>About {name}</title><link>https://example.org/2025/05/0{at}/{name}/</link><guid>old-{name}</guid></item>"
+        for at, name in enumerate("abc", 1)
+    )
+    file = loaded.root / "old.xml"
+    file.write_text(f'<rss version="2.0"><channel><title>Old</title><link>https://example.org/</link>{old}</channel></rss>')
+    run = CliRunner().invoke(cli.group, ["--config", str(loaded.path), "adopt", str(file), "--replace", "--write"])
+    assert "3 matched" in run.output, run.output
+    adopted = ids(loaded)
+    assert adopted == {f"{name}.md": f"old-{name}" for name in "abc"}
+    assert in_store(loaded) != in_file(loaded)
+    assert said(passed(loaded, NOW + HOUR)) == []
+    assert (ids(loaded), in_store(loaded)) == (adopted, in_file(loaded))
