@@ -20,7 +20,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -38,9 +38,11 @@ from feedservice.service.timetable import Timetable
 from feedservice.service.watch import Area, Changes, Watcher, git_at_work
 
 _SECOND = 1.0
+_AGAIN = 2.0
+"""Seconds until a pass that could do nothing is made again; each time so many times longer, until a rescan is due anyway."""
 _LATE = 5.0
 """Seconds after its time from which something that is due counts as late."""
-_FIXED = ("output", "state", "serve.host", "serve.port", "serve.socket", "serve.memory", "serve.connections")
+_FIXED = ("output", "state", "store", "serve.host", "serve.port", "serve.socket", "serve.memory", "serve.connections")
 """Settings that a running service cannot change."""
 
 logger = logging.getLogger("feedservice")
@@ -112,6 +114,8 @@ class Daemon:
         self._work = work
         self._errands: set[asyncio.Future[list[Problem]]] = set()
         self._told = ""
+        self._in_vain = 0
+        """Passes since the last one that could do its work."""
         self._beaten = time.monotonic()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -208,8 +212,13 @@ class Daemon:
                     extra=story.of(outcome),
                 )
             self._told = outcome.refusal
+            self._in_vain += 1
+            wait = min(_AGAIN**self._in_vain, seconds(self.loaded.config.schedule.rescan))
+            self.timetable.at("again", self.clock() + timedelta(seconds=wait), self._again)
             return
         self._told = ""
+        self._in_vain = 0
+        self.timetable.at("again", None, self._again)
         for stage, took in outcome.report.stages.items():
             self.seconds[stage] += took
         self.report = outcome.report
@@ -232,6 +241,9 @@ class Daemon:
 
     async def _due(self) -> None:
         await self.passes.ask(Wanted(reasons=("due",), paths=frozenset()))
+
+    async def _again(self) -> None:
+        await self.passes.ask(Wanted(reasons=("again",)))
 
     async def _rescan(self) -> None:
         if self.watcher is not None:

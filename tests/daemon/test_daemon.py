@@ -54,6 +54,20 @@ def test_a_post_that_is_renamed_moved_in_moved_out_or_deleted(site: Site, tmp_pa
     site.serves("A")
 
 
+def test_a_pass_that_could_do_nothing_is_made_again_soon(site: Site) -> None:
+    site.config.write_text(CONFIG + "schedule: {rescan: 1h}\n", "utf-8")
+    site.start()
+    public, away = site.root / "public", site.root / "away"
+    public.rename(away)
+    public.write_text("no directory", "utf-8")
+    site.write("second.md", post("Second", "2025-01-06"))
+    wait_for(lambda: "nothing was done" in site.log())
+    public.unlink()
+    away.rename(public)
+    # No file changes, and no rescan is due for an hour.
+    site.serves("Second", "First")
+
+
 def test_editors_that_write_twice_rename_and_leave_things_behind(site: Site) -> None:
     site.start()
     path = site.content / "second.md"
