@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from feedservice.cli import storage
 from feedservice.config import Loaded
 from feedservice.deliveries import State
 from feedservice.push.live import LIVE
@@ -16,10 +17,7 @@ from feedservice.service.forkserver import ForkServer
 from feedservice.service.remember import Replaced
 from feedservice.service.roster import Roster
 from feedservice.store.history import Event
-from feedservice.store.sql import SqlStore, open_store
-
-STORE = "store.sqlite"
-"""File of the state directory."""
+from feedservice.store.sql import SqlStore
 
 
 def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
@@ -35,7 +33,7 @@ def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
         planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now, events)
         return {} if planned is None else {"announcement": planned}
 
-    engine = Engine(root / config.state, lambda folder: open_store(folder / STORE), out=out, announce=announce, server=server)
+    engine = Engine(root / config.state, lambda _folder: storage.opened(loaded), out=out, announce=announce, server=server)
     return engine
 
 

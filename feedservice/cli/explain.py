@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from feedservice.cli import happened, output
-from feedservice.cli.happened import STORE, ledger_of
+from feedservice.cli import happened, output, storage
+from feedservice.cli.happened import ledger_of
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.cli.outbox import outbox_of
 from feedservice.config import Loaded
@@ -103,7 +103,7 @@ def _announced(loaded: Loaded, entry_id: str) -> list[Event]:
 
 def _waiting(loaded: Loaded, entry_id: str) -> list[Delivery]:
     """Return the messages about a post that are not delivered yet."""
-    if not entry_id or not (loaded.root / loaded.config.state / STORE).is_file():
+    if not entry_id or not storage.exists(loaded):
         return []
     with outbox_of(loaded) as store, contextlib.closing(store.deliveries(state=State.QUEUED, post=entry_id)) as stream:
         return list(stream)

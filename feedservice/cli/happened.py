@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import output, storage
 from feedservice.config import Loaded
 from feedservice.service import chronicle, ledgerfile
 from feedservice.service.ledgers import Ledger
 from feedservice.service.memory import LEDGER
 from feedservice.store.history import Event, What
-
-STORE = "store.sqlite"
-"""File of the state directory (``cli.engine``, which takes long to import)."""
 
 
 @contextlib.contextmanager
@@ -25,13 +22,11 @@ def ledger_of(loaded: Loaded) -> Iterator[Ledger]:
 
     Raises ``StoreError``.
     """
-    place, file = ledgerfile.place(loaded), loaded.root / loaded.config.state / STORE
-    if not file.is_file():
+    place = ledgerfile.place(loaded)
+    if not storage.exists(loaded):
         yield Ledger(place)
         return
-    from feedservice.store.sql import open_store  # noqa: PLC0415  -- the database takes long to import
-
-    with contextlib.closing(open_store(file)) as store:
+    with contextlib.closing(storage.opened(loaded)) as store:
         yield Ledger(place, agreed=store.meta().get(LEDGER), stored=store.ledger)
 
 
@@ -56,12 +51,10 @@ def events(loaded: Loaded, *, since: datetime | None = None) -> Iterator[Iterato
     state = loaded.root / loaded.config.state
     noted = sorted(chronicle.read(state).events, key=lambda each: each.at, reverse=True)
     notes = (each for each in noted if since is None or each.at >= since)
-    if not (state / STORE).is_file():
+    if not storage.exists(loaded):
         yield notes
         return
-    from feedservice.store.sql import open_store  # noqa: PLC0415  -- the database takes long to import
-
-    with contextlib.closing(open_store(state / STORE)) as store, contextlib.closing(store.events(since=since)) as kept:
+    with contextlib.closing(storage.opened(loaded)) as store, contextlib.closing(store.events(since=since)) as kept:
         yield heapq.merge(notes, kept, key=lambda each: each.at, reverse=True)
 
 

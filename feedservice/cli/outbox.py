@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from feedservice import dates
-from feedservice.cli import output, reach
-from feedservice.cli.engine import STORE
+from feedservice.cli import output, reach, storage
 from feedservice.cli.options import config_option, json_option
 from feedservice.config import Loaded, load
 from feedservice.deliveries import Delivery, EntryFacts, Outcome, State
@@ -21,7 +20,7 @@ from feedservice.errors import RefusedError
 from feedservice.service import control
 from feedservice.service.control import NotRunningError
 from feedservice.store.outbox import TopicStanding
-from feedservice.store.sql import SqlStore, open_store
+from feedservice.store.sql import SqlStore
 
 _COLOURS = {State.QUEUED: "yellow", State.DELIVERED: "green", State.GONE: "red", State.FAILED: "red", State.DROPPED: "white"}
 
@@ -36,10 +35,9 @@ def loaded_of(ctx: click.Context, own_config: Path | None) -> Loaded:
 @contextlib.contextmanager
 def outbox_of(loaded: Loaded) -> Iterator[SqlStore]:
     """Open the store of a site. Raises ``RefusedError`` when there is none yet."""
-    file = loaded.root / loaded.config.state / STORE
-    if not file.is_file():
+    if not storage.exists(loaded):
         raise RefusedError("nothing was announced here yet", "`feedservice run` serves and announces")
-    with contextlib.closing(open_store(file)) as store:
+    with contextlib.closing(storage.opened(loaded)) as store:
         yield store
 
 

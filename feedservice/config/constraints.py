@@ -62,6 +62,21 @@ def base_url(text: str) -> Fault | None:
     return None
 
 
+def database(text: str) -> Fault | None:
+    """Check that text is the URL of a PostgreSQL database, without a password: the configuration is no place for one."""
+    hint = "write it as postgresql+psycopg://user@host/name"
+    try:
+        parts = urlsplit(text)
+        password = parts.password
+    except ValueError as error:
+        return Fault("config.database", f"{quoted(text)} is no URL: {error}", hint)
+    if parts.scheme != "postgresql+psycopg" or not parts.path.strip("/"):
+        return Fault("config.database", f"{quoted(text)} names no PostgreSQL database", hint)
+    if password is not None:
+        return Fault("config.database", "the URL of the database has a password in it", "set PGPASSWORD, or write ~/.pgpass")
+    return None
+
+
 def ascii_url(text: str) -> str:
     """Return a base URL as it stands in feeds: its host by IDNA, its path percent-encoded (RFC 3987 §3.1)."""
     if text.isascii():

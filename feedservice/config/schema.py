@@ -338,6 +338,9 @@ class Config(Section):
     """Directory the documents are written to, relative to the config file."""
     state: str = ".feedservice"
     """Directory for what must be remembered, relative to the config file."""
+    store: Annotated[str, must(constraints.database)] | None = None
+    """PostgreSQL database to remember posts, subscribers and deliveries in, as `postgresql+psycopg://user@host/name`, in place of
+    a file in `state`. Needs `pip install feedservice[postgresql]`; the password comes from `PGPASSWORD` or `~/.pgpass`."""
     serve: Serve = Field(default_factory=Serve)
     """How the feeds are served over HTTP."""
     schedule: Schedule = Field(default_factory=Schedule)

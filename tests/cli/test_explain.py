@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from feedservice import cli
-from feedservice.cli.engine import STORE
 from feedservice.deliveries import Delivery, Lane, Outcome, Settled
 from feedservice.push import announce, outbox
 from feedservice.store.history import Event, What
@@ -134,7 +133,7 @@ def test_what_was_announced_is_told(run: Run, tmp_path: Path) -> None:
         created_at=datetime(2025, 6, 1, tzinfo=UTC),
         due_at=datetime(2025, 6, 1, tzinfo=UTC),
     )
-    with contextlib.closing(open_store(tmp_path / ".feedservice" / STORE)) as store:
+    with contextlib.closing(open_store(tmp_path / ".feedservice" / "store.sqlite")) as store:
         store.enqueue([sent])
     when = "2025-06-01T09:00:00+09:00 (Asia/Tokyo; 2025-06-01T00:00:00Z)"
     assert f"  to be announced to hooks.example.net (webhook), {when}" in run("explain", "two.md").output
@@ -142,7 +141,7 @@ def test_what_was_announced_is_told(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("explain", "two.md", "--json").output)["queued"][0]["host"] == "hooks.example.net"
     at = datetime(2025, 6, 1, tzinfo=UTC)
     fine = Outcome(started=at, duration=0.1, status=204)
-    with contextlib.closing(open_store(tmp_path / ".feedservice" / STORE)) as store:
+    with contextlib.closing(open_store(tmp_path / ".feedservice" / "store.sqlite")) as store:
         (claimed,) = store.claim(at, lanes={Lane.FIRST: 9}, lease=60).deliveries
         store.settle([announce.told(Settled(delivery=outbox.confirmed(claimed, fine, at)))])
         # The feed that the post was published in, to a hub and to its subscribers; and later ones, which tell of others.

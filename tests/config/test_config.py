@@ -129,7 +129,7 @@ def test_one_readable_sentence_each(line: str, message: str) -> None:
         ("site_: 1", "did you mean `site`?"),
         (
             "zzz: 1",
-            "valid keys are `site`, `content`, `feeds`, `output`, `state`, `serve`, `schedule`, `hooks`, `announce`, `guard`",
+            "valid keys are `site`, `content`, `feeds`, `output`, `state`, `store`, `serve`, `schedule`, `hooks`, `announce`, `guard`",
         ),
         ("<<: {a: 1}", "write the keys out: YAML 1.2 has no merge key"),
         ("feeds: {windows: 1}", "did you mean `window`?"),

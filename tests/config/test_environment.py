@@ -92,7 +92,7 @@ def test_other_programs_variables_are_not_ours() -> None:
         ("FEDS__WINDOW", "did you mean `FEEDSERVICE_FEEDS`?"),
         ("SITE__TITLE__X", "`FEEDSERVICE_SITE__TITLE` is a single value: nothing is below it"),
         ("FEEDS__DEFINE__0__TITLE", "the list has 0 items; set the whole list as JSON"),
-        ("", "valid keys are `site`, `content`, `feeds`, `output`, `state`, `serve`, `schedule`, `hooks`, `announce`"),
+        ("", "valid keys are `site`, `content`, `feeds`, `output`, `state`, `store`, `serve`, `schedule`, `hooks`, `announce`"),
         ("FEEDS__TIMEZONES", "valid keys are `url`, `formats`"),
     ],
 )

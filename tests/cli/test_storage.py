@@ -1,0 +1,90 @@
+"""A site that remembers in PostgreSQL: every verb finds the database that ``store`` names, and no file is made."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from feedservice.cli import group
+from feedservice.config import ConfigError, parse
+
+URL = os.environ.get("TESTS_POSTGRESQL", "")
+"""``postgresql+psycopg://user@host/database``; the user may create schemas there."""
+CONFIG = "site: {title: A, url: https://example.org}\n"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(group, list(arguments))
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A schema of its own."""
+    if not URL or importlib.util.find_spec("psycopg") is None:
+        pytest.skip("TESTS_POSTGRESQL names no database, or psycopg is not installed")
+    name = f"feedservice_{uuid.uuid4().hex}"
+    engine = sa.create_engine(URL, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    yield sa.make_url(URL).update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(name, cascade=True))
+
+
+@pytest.mark.judge
+def test_every_verb_finds_the_database(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(CONFIG + f"store: {url}\n", encoding="utf-8")
+    (tmp_path / "content").mkdir()
+    post = tmp_path / "content" / "first.md"
+    post.write_text("---\ntitle: First\ndate: 2025-11-17\n---\ntext\n", encoding="utf-8")
+    assert run("build").exit_code == 0
+    again = run("build")
+    assert again.exit_code == 0, again.output
+    assert "nothing written" in again.stdout
+    assert not list((tmp_path / ".feedservice").glob("store.sqlite*"))
+    # The first build is where a site begins, and no news; this is.
+    post.write_text(post.read_text(encoding="utf-8").replace("text", "another text"), encoding="utf-8")
+    assert run("build").exit_code == 0
+    assert "First" in run("log").stdout
+    assert "first.md" in run("explain", "first.md").stdout
+    assert run("deliveries").exit_code == 0
+    assert run("subscribers").exit_code == 0
+    (tmp_path / ".feedservice" / "ledger.jsonl").unlink()
+    assert "in all: rank 1" in run("explain", "first.md").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mysql://me@host/feeds", "names no PostgreSQL database"),
+        ("postgresql+psycopg://me@host/", "names no PostgreSQL database"),
+        ("state.sqlite", "names no PostgreSQL database"),
+        ("postgresql+psycopg://me@[host/feeds", "is no URL"),
+        ("postgresql+psycopg://me:hush@host/feeds", "has a password in it"),
+    ],
+)
+def test_what_is_no_database_is_said_without_its_password(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        parse(CONFIG + f"store: {text}\n", name="config.yaml", environ={})
+    (problem,) = failure.value.problems
+    assert (problem.rule, problem.line) == ("config.database", 2)
+    assert said in problem.message
+    assert "hush" not in problem.message + problem.hint
+
+
+def test_a_database_that_nobody_answers_for_is_an_error_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(CONFIG + f"store: postgresql+psycopg://me@/feeds?host={tmp_path}\n", encoding="utf-8")
+    (tmp_path / "content").mkdir()
+    result = run("build")
+    assert result.exit_code != 0
+    assert not isinstance(result.exception, sa.exc.SQLAlchemyError)
+    assert "Traceback" not in result.output
