@@ -18,7 +18,7 @@ run: $(VENV)/.run ## set up .venv and build the feeds of config.yaml and content
 	$(BIN)/feedservice build
 
 test: $(VENV)/.dev lint types ## set up .venv, then lint, types and tests with the coverage gate
-	$(BIN)/pytest -n 2 --cov=feedservice --cov-report=term
+	$(BIN)/pytest -n 3 --cov=feedservice --cov-report=term
 
 lint: $(VENV)/.dev ## ruff: rules and formatting
 	$(BIN)/ruff check $(CHECK)
