@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from feedservice.store.sql import SqlStore
 
 _FILE = "store.sqlite"
-_KEY = "secrets.key"
 
 
 def exists(loaded: Loaded) -> bool:
@@ -24,7 +23,7 @@ def exists(loaded: Loaded) -> bool:
 def opened(loaded: Loaded) -> SqlStore:
     """Open the store; whoever asks closes it. Raises ``StoreError`` and ``RefusedError``."""
     # The database takes a while to import, and most verbs only look whether there is one.
-    from feedservice.store.sql import open_store  # noqa: PLC0415
+    from feedservice.store.sql import KEY_FILE, open_store  # noqa: PLC0415
 
     url = loaded.config.store
     if url is None:
@@ -33,7 +32,7 @@ def opened(loaded: Loaded) -> SqlStore:
         missing = "`store` names a PostgreSQL database, and psycopg is not installed"
         raise RefusedError(missing, "pip install feedservice[postgresql]")
     # Secrets stay sealed with a key that is not in the database.
-    return open_store(url, key_file=loaded.root / loaded.config.state / _KEY)
+    return open_store(url, key_file=loaded.root / loaded.config.state / KEY_FILE)
 
 
 def _file(loaded: Loaded) -> Path:

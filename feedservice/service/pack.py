@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from feedservice.posts.parse import digest
 from feedservice.service import files
 
 _LONGEST = 1 << 16
@@ -31,14 +31,9 @@ class Record:
     """Where the bytes of a name stand."""
 
     digest: str
-    """Hex BLAKE2b-128."""
+    """As ``posts.parse.digest`` has it."""
     start: int
     size: int
-
-
-def digest(data: bytes) -> str:
-    """Return the digest of bytes as records have it."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def records(place: Path) -> dict[str, Record]:

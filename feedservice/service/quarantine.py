@@ -147,7 +147,7 @@ def _taken_out(state: Path, path: str, kept: dict[str, str]) -> bool:
     """Tell whether the source of a post is kept, and see to it that it lies in its place."""
     _remind(state, kept)
     place = _place(state, path)
-    there = pack.digest(place.read_bytes()) if place.exists() else None
+    there = posts_parse.digest(place.read_bytes()) if place.exists() else None
     if path in kept and there != kept[path]:
         data = pack.read(_pack(state), path)
         if data is not None:
