@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from typing import cast
 
 import httptools
 
 _CHUNK = 65536
 """Bytes written at once: a peer that reads nothing has us hold no more than two of these."""
+_PUNCTUAL = 0.02
+"""Seconds by which a timer may be late without anything having held up the loop."""
+_LEAST_GRACE, _MOST_GRACE = 0.5, 5.0
+"""Seconds that an answer is waited for once more when the loop was held up."""
 _FINAL = 200
 """From this status on an answer is the last one to its request (RFC 9110 §15.2)."""
 
@@ -48,6 +53,9 @@ class Connection(asyncio.Protocol):
         self._most = most
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0
+        """Instant of the loop's clock at which the time of the exchange is over."""
         self._room: asyncio.Future[None] | None = None
         """Pending while what was written has not gone out."""
         self._parser: httptools.HttpResponseParser
@@ -77,7 +85,8 @@ class Connection(asyncio.Protocol):
         """Send a request and return the answer.
 
         ``until`` is an instant of the loop's clock. ``bodiless``: the answer has no body whatever its head says (HEAD). Raises
-        ``BrokenError``, and ``TimeoutError`` when no head has come until then.
+        ``BrokenError``, and ``TimeoutError`` when no head has come until then. Time in which the loop itself stood still does not
+        count against the other side, up to some seconds.
         """
         if self._closed or self._transport is None:
             raise BrokenError("the connection was closed", begun=False)
@@ -86,14 +95,15 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._bodiless, self._received, self._status = bodiless, 0, 0
         self._headers, self._parts = [], []
-        timer = self._loop.call_at(until, self._expire)
+        self._until = until
+        self._timer = self._loop.call_at(until, self._expire)
         try:
             self._transport.write(head + body if len(body) <= _CHUNK else head)
             if len(body) > _CHUNK:
                 await self._write_parts(memoryview(body), answer)
             return await answer
         finally:
-            timer.cancel()
+            self._timer.cancel()
             if self._answer is answer and not answer.done():
                 # Cancelled: an answer may still come, and would be taken for that of the next request.
                 self.close()
@@ -196,6 +206,13 @@ class Connection(asyncio.Protocol):
 
     def _expire(self) -> None:
         if self._answer is not None and not self._answer.done():
+            late = self._loop.time() - self._until
+            if late > _PUNCTUAL:
+                # The program was held up, or the machine: the answer may have come long ago, and not have been read. Taken for
+                # none, it would have the message sent again, as all would have been that were under way then.
+                self._until = math.inf
+                self._timer = self._loop.call_later(min(max(late, _LEAST_GRACE), _MOST_GRACE), self._expire)
+                return
             if not self._status:
                 self._answer.set_exception(TimeoutError("no answer in time"))
             self._end("the answer did not end in time")

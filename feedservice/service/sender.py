@@ -70,7 +70,7 @@ def retry_after(answer: Answer, now: datetime) -> float | None:
                 return min(float(text), LONGEST)
             try:
                 until = parsedate_to_datetime(text)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
             return min(max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()), LONGEST)
     return None

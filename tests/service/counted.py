@@ -71,8 +71,11 @@ class Crowd:
         )
         store.import_subscriptions(subscriber(url, now, lease_end=now + timedelta(days=300)) for url in urls)
 
-    def judge(self, crashes: int, count: int = COUNT) -> str:
-        """See that nothing was lost, and nothing repeated more than once for each crash; return the numbers."""
+    def judge(self, crashes: int, count: int = COUNT, flying: int | None = None) -> str:
+        """See that nothing was lost, and nothing repeated more than once for each crash; return the numbers.
+
+        ``flying``: how many requests were under way when the crashes came, if that is known; no more can be repeated.
+        """
         assert len(self.seen) == count
         # One that hung is asked once more than the others.
         often = {path: number for path, number in self.seen.items() if number > 1 + crashes + path.endswith(b"hang")}
@@ -80,6 +83,7 @@ class Crowd:
         once = sum(number == 1 for path, number in self.seen.items() if not path.endswith(b"hang"))
         hanging = sum(path.endswith(b"hang") for path in self.seen)
         more = sum(number - 1 - path.endswith(b"hang") for path, number in self.seen.items())
+        assert flying is None or more <= flying, f"{more} repeated, of {flying} that were under way"
         return f"{count} deliveries, {hanging} hung at first, {crashes} crashes: 0 lost, {more} repeated, {once} at once and once"
 
 

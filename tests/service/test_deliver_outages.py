@@ -48,11 +48,16 @@ async def delivering(store: SqlStore, clock: Clock) -> AsyncIterator[Deliverer]:
 
 async def outages(
     store: SqlStore, clock: Clock, callbacks: Crowd, away: Callable[[Deliverer], Awaitable[None]], count: int
-) -> None:
-    """Let the store be away so often, the first time when the first has arrived, the last when most have."""
+) -> int:
+    """Let the store be away so often, the first time when the first has arrived, the last when most have.
+
+    Return how many requests were under way when it went.
+    """
+    flying = 0
     async with delivering(store, clock) as deliverer:
         for number in range(count):
             await until(lambda number=number: callbacks.arrived > number * COUNT * 3 // 4 // count)  # type: ignore[misc]
+            flying += deliverer.figures.under_way
             await away(deliverer)
         async with asyncio.timeout(20 * PATIENCE):
             while await asyncio.to_thread(behind, store):
@@ -61,6 +66,7 @@ async def outages(
                     # A claim that was written when nobody could be told so ends with its lease.
                     clock.ahead += LEASE / 10
                     deliverer.wake()
+    return flying
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
@@ -127,8 +133,8 @@ def test_postgresql_that_is_torn_down_under_load_loses_nothing(caplog: pytest.Lo
                     async def torn_down(_: Deliverer) -> None:
                         await asyncio.to_thread(server.control, "restart", "--mode=immediate")
 
-                    await outages(store, Clock(SPEED), callbacks, torn_down, restarts)
-        return callbacks.judge(restarts, COUNT)
+                    flying = await outages(store, Clock(SPEED), callbacks, torn_down, restarts)
+        return callbacks.judge(restarts, COUNT, flying)
 
     print(f"PostgreSQL restarted: {asyncio.run(main())}")  # noqa: T201 - seen with -s
     lines = told(caplog)

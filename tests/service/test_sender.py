@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ import uvloop
 from feedservice.deliveries import Failure, Outcome, Request, Trust
 from feedservice.service.sender import KEPT, USER_AGENT, Sender
 from feedservice.service.transport import Limits, Transport
-from tests.service.loopback import always, hang, once, serving, transport
+from tests.service.loopback import always, hang, once, serving, transport, until
 
 NOW = datetime(2026, 11, 24, 3, 4, 5, tzinfo=UTC)
 
@@ -51,6 +52,26 @@ def test_either_event_loop_will_do(factory: Callable[[], asyncio.AbstractEventLo
         assert [outcome.status for outcome in runner.run(main())] == [204, 204, 204]
 
 
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loop_that_stood_still_takes_no_answer_for_none(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Or everything that was under way would be sent again, though the other side has it."""
+
+    async def main() -> list[Outcome]:
+        fine = b"HTTP/1.1 204 No Content\r\n\r\n"
+        async with serving(always(fine)) as server, serving(hang) as silent, transport(limits=Limits(total=0.3)) as through:
+            made = [send(through, server.url) for _ in range(20)]
+            made.append(send(through, silent.url))
+            await until(lambda: bool(silent.requests))
+            # The whole process is stopped for a while, or another thread does not let go.
+            time.sleep(0.5)  # noqa: ASYNC251 - the very thing
+            return await asyncio.gather(*made)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        outcomes = runner.run(main())
+    assert [outcome.status for outcome in outcomes[:-1]] == [204] * 20
+    assert outcomes[-1].failure is Failure.TIMEOUT
+
+
 def test_a_long_answer_is_cut() -> None:
     outcome = outcome_of(b"HTTP/1.1 500 No\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
     assert outcome.answer == b"x" * KEPT
@@ -74,6 +95,11 @@ def test_an_answer_that_was_cut_off_counts_and_says_so() -> None:
         ("soon", None),
         ("", None),
         ("١٢", None),
+        # A year that no calendar here has, and one beside the last: neither is a reason to take an answer for none.
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 30 * 86400.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
