@@ -69,6 +69,7 @@ class Front:
         self._loaded = loaded
         self._standing = standing
         self._server: Server | None = None
+        self._told = False
         self._memory: Memory | None = None
         self._published: tuple[Published, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,12 +126,18 @@ class Front:
             _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory), durable=False)
         self._memory = memory
         if first:
-            for url in self.urls:
-                index = "" if self.place.path is not None else self.desk.terms.index
-                logger.info("Serving %s at %s%s", loaded.root / loaded.config.output, url, index)
+            self.tell()
             # What is here now stays: the collector need not look at it again and again while requests are answered.
             gc.collect()
             gc.freeze()
+
+    def tell(self) -> None:
+        """Say in the log, once, what is served and where."""
+        if self.desk is not None and not self._told:
+            self._told = True
+            for url in self.urls:
+                index = "" if self.place.path is not None else self.desk.terms.index
+                logger.info("Serving %s at %s%s", self._loaded.root / self._loaded.config.output, url, index)
 
     def _kept(self, report: Report, there: Collection[str], root: Path) -> Iterator[Published]:
         """Yield what else belongs to feeds that stay as they were, such as their pages, and was served until now."""

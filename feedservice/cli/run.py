@@ -107,6 +107,13 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
             allocator.give_back_now()
         return swept
 
+    def look(at: Loaded) -> bool:
+        if engine.rests(at, datetime.now(UTC)):
+            front.tell()
+            return True
+        engine.prepare(at)
+        return False
+
     def check() -> Iterable[Problem]:
         return engine.store.integrity()
 
@@ -124,7 +131,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
 
     work = Work(
         load=lambda: load(config, os.environ),
-        prepare=engine.prepare,
+        look=look,
         make=make,
         changed=changed,
         errands=(

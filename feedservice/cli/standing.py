@@ -53,7 +53,7 @@ _WHAT = {"publish": "publishes", "expire": "takes away"}
 def _last(status: Mapping[str, Any], at: datetime) -> Iterator[str]:
     last = status["last_pass"]
     if last is None:
-        yield _row("last pass", "none yet")
+        yield _row("last pass", "none yet: everything is as it was left" if status["ready"] else "none yet")
         return
     head = f"number {last['number']} ({', '.join(last['reasons'])}), {span(last['at'], at)} ago, took {last['seconds']:.3f} s"
     if last["refusal"]:

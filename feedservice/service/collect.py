@@ -102,6 +102,11 @@ class Collected:
         return self.roster.plan
 
     @property
+    def due(self) -> datetime | None:
+        """Return when time alone changes something next, UTC."""
+        return min(filter(None, (self.roster.due, self.until)), default=None)
+
+    @property
     def identified(self) -> Identified:
         """Return what the ledger says."""
         return self.step.identified

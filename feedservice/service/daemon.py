@@ -79,8 +79,9 @@ class Work:
     """Reads the configuration anew. Raises ``ConfigError``."""
     make: Callable[[Loaded, Wanted, datetime], Report]
     """Makes a pass and shows what it published; called in a thread. Raises ``FeedserviceError``."""
-    prepare: Callable[[Loaded], None] = lambda _: None
-    """Does what can be done before the first pass, while the system is asked for events; called in a thread."""
+    look: Callable[[Loaded], bool] = lambda _: False
+    """Looks at what there is before the first pass, while the system is asked for events, and tells whether it is as an earlier
+    process left it; called in a thread."""
     changed: Callable[[Loaded], None]
     """Takes in a configuration that was read anew and may be the same; called in the event loop, before the next pass."""
     errands: Sequence[Errand] = ()
@@ -144,8 +145,14 @@ class Daemon:
         await asyncio.gather(*self._errands, return_exceptions=True)
 
     async def _begin(self) -> None:
-        """Listen before the first look: what changes during it is noticed. What is remembered is read meanwhile."""
-        await asyncio.gather(self._watch(), asyncio.to_thread(self._work.prepare, self.loaded))
+        """Listen before the first pass: what changes during it is noticed.
+
+        When everything is as it was left, the service is ready before the pass, which has nothing to publish.
+        """
+        _, rests = await asyncio.gather(self._watch(), asyncio.to_thread(self._work.look, self.loaded))
+        if rests:
+            self.ready = True
+            self._work.alive.ready("everything is as it was left")
         first = await self.passes.ask(Wanted(reasons=("start",)))
         if first.report is None:
             await self._deaf()

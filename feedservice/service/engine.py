@@ -22,7 +22,7 @@ from pathlib import Path
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
 from feedservice.model import Problem, Published, Severity
-from feedservice.service import addresses, collect, guarding, history, keys, leaving, ledgerfile, publish, render, shelf
+from feedservice.service import addresses, collect, guarding, history, keys, leaving, ledgerfile, publish, render, rest, shelf
 from feedservice.service import memory as memories
 from feedservice.service.collect import Ask, Progress
 from feedservice.service.forkserver import ForkServer
@@ -75,6 +75,8 @@ class Engine:
         self._loaded: Loaded | None = None
         self._shelf: Shelf | None = None
         """What the store has of files, when nothing else was read of it yet."""
+        self._stands = False
+        """All of these files are there, and nobody else wrote them."""
 
     @property
     def store(self) -> Store:
@@ -123,7 +125,15 @@ class Engine:
             self._shelf = shelf.recall(self.store)
         except (StoreError, ValueError):
             return ()
-        return tuple(shelf.standing(self._shelf, self.out))
+        found = tuple(shelf.standing(self._shelf, self.out))
+        self._stands = bool(found) and shelf.is_all(self._shelf, found)
+        return found
+
+    def rests(self, loaded: Loaded, now: datetime) -> bool:
+        """Tell whether everything is as the last pass left it, before the first pass of this process; ask after ``standing``."""
+        with contextlib.suppress(StoreError, RefusedError, ValueError, OSError):
+            return self._stands and rest.rests(loaded, self.store, self.state, now)
+        return False
 
     def prepare(self, loaded: Loaded) -> None:
         """Read what is remembered, for the next pass; what stands against it, that pass says."""

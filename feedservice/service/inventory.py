@@ -8,7 +8,7 @@ from pathlib import Path
 from feedservice.config import Loaded
 from feedservice.service import scan
 from feedservice.service.memory import Memory
-from feedservice.service.scan import Found
+from feedservice.service.scan import Found, Scan
 
 
 def suspects(
@@ -26,18 +26,17 @@ def suspects(
     ``paths`` are all that can have changed, None for any; with ``full`` all posts are suspects. ``fatal`` are digests of posts
     that end what renders them: these are suspects whenever every file is looked at.
     """
-    content = loaded.config.content
-    outside = [loaded.root / loaded.config.output, loaded.root / loaded.config.state]
-    outside = [path for path in outside if path.resolve() != folder]
     if paths is not None and memory.scanned:
-        looked = scan.look(folder, content, memory.files, paths, dialect=dialect, outside=outside)
+        outside = _outside(loaded, folder)
+        looked = scan.look(folder, loaded.config.content, memory.files, paths, dialect=dialect, outside=outside)
         if looked is not None:
             return _took(looked, memory)
     again, before = memory.scanned, memory.files if memory.scanned else _recorded(str(folder), memory)
-    found = scan.scan(folder, content, dialect=dialect, outside=outside, before=before)
+    found = every(loaded, folder, dialect, before)
     media_stays = again and memory.media == found.files
     memory.files = {file.path: file for file in found.posts}
-    memory.media = found.files
+    if not media_stays:
+        memory.media, memory.media_mark = found.files, None
     memory.scan_problems = found.problems
     memory.scanned = True
     for path in memory.first_seen.keys() - memory.files.keys():
@@ -51,6 +50,16 @@ def suspects(
     if fatal:
         others.update(path for path, known in memory.known.items() if known.post is not None and known.post.digest in fatal)
     return others
+
+
+def every(loaded: Loaded, folder: Path, dialect: str, before: Mapping[str, Found]) -> Scan:
+    """Look at every file in ``folder``; ``before`` is as in ``scan.scan``."""
+    return scan.scan(folder, loaded.config.content, dialect=dialect, outside=_outside(loaded, folder), before=before)
+
+
+def _outside(loaded: Loaded, folder: Path) -> list[Path]:
+    ours = (loaded.root / loaded.config.output, loaded.root / loaded.config.state)
+    return [path for path in ours if path.resolve() != folder]
 
 
 def _recorded(root: str, memory: Memory) -> dict[str, Found]:
@@ -70,8 +79,9 @@ def _took(looked: Mapping[str, Found | int | None], memory: Memory) -> Collectio
         elif path in memory.files:
             del memory.files[path]
         if isinstance(each, int) and memory.media.get(path) != each:
-            memory.media[path] = each
+            memory.media[path], memory.media_mark = each, None
             others |= memory.lookers
         elif not isinstance(each, int) and memory.media.pop(path, None) is not None:
+            memory.media_mark = None
             others |= memory.lookers
     return others

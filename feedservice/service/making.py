@@ -146,6 +146,7 @@ class Making:
             siblings=self._siblings,
             bodies=self.bodies,
             now=self.ask.now,
+            due=self.collected.due,
             roster=self.collected.roster,
         )
 

@@ -38,6 +38,10 @@ DECISIONS = "pass.decisions"
 """Fact of the store: hash of what was decided about feeds that are held."""
 NOTES = "pass.notes"
 """Fact of the store: ``chronicle.Notes.mark`` of the notes that it took in last."""
+MEDIA = "pass.media"
+"""Fact of the store: ``rest.mark`` of the files that are no posts."""
+DUE = "pass.due"
+"""Fact of the store: when time alone changes something next; nothing when it never does."""
 SIBLINGS = "pass.siblings"
 """Fact of the store: hash of the feeds that pages name."""
 
@@ -73,6 +77,8 @@ class Memory:
     """Path → file, of every file that is a post."""
     media: dict[str, int] = dataclasses.field(default_factory=dict)
     """Path → bytes, of every other file."""
+    media_mark: str | None = None
+    """``rest.mark`` of these, while it is known."""
     scanned: bool = False
     """``files`` and ``media`` are those of a scan."""
     scan_problems: tuple[Problem, ...] = ()

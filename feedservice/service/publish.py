@@ -206,7 +206,7 @@ class Pass:
             published=() if refused else making.published,
             withheld=making.withheld,
             problems=ordered(problems),
-            due=min(filter(None, (roster.due, collected.until)), default=None),
+            due=collected.due,
             stages=clock.seconds,
             read=collected.read,
             rendered=making.rendered,

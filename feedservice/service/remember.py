@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from feedservice.model import FeedSpec
-from feedservice.service import chronicle, history, leaving, ledgerfile, records, shelf
-from feedservice.service.memory import AT, DECISIONS, LEDGER, NOTES, SETTINGS, SIBLINGS, Memory
+from feedservice.service import chronicle, history, leaving, ledgerfile, records, rest, shelf
+from feedservice.service.memory import AT, DECISIONS, DUE, LEDGER, MEDIA, NOTES, SETTINGS, SIBLINGS, Memory
 from feedservice.service.report import Changed
 from feedservice.service.roster import Roster
 from feedservice.service.shelf import Shelved
@@ -55,6 +55,7 @@ def remember(
     siblings: str,
     bodies: Sequence[BodyRow],
     now: datetime,
+    due: datetime | None,
     roster: Roster,
 ) -> tuple[Changed, ...]:
     """Remember a pass whose files are there; return the documents that are other than before. Raises ``StoreError``."""
@@ -73,7 +74,7 @@ def remember(
     forgotten = [key for key in memory.shelf if key not in made]
     posts = [_post_row(path, memory) for path in sorted(memory.touched) if path in memory.known]
     waiting, ledger = leaving.leaving(memory.shelf, made, memory.leaving), memory.names.ledger
-    facts = _facts(memory, settings, siblings) | _other_fact(memory, leaving.FACT, leaving.dump(waiting))
+    facts = _facts(memory, settings, siblings, due) | _other_fact(memory, leaving.FACT, leaving.dump(waiting))
     notes = chronicle.read(remembering.state)
     # A process that was killed before it could remove them has them in the store.
     events = () if notes.mark == memory.facts.get(NOTES) else notes.events
@@ -155,13 +156,16 @@ def _post_row(path: str, memory: Memory) -> PostRow:
     return PostRow(path=path, fingerprint=known.fingerprint, context=memory.context, record=records.encode(known))
 
 
-def _facts(memory: Memory, settings: str, siblings: str) -> dict[str, str | None]:
+def _facts(memory: Memory, settings: str, siblings: str, due: datetime | None) -> dict[str, str | None]:
     """Return the facts that are other than what the store has."""
+    memory.media_mark = memory.media_mark or rest.mark(memory.media)
     facts: dict[str, str | None] = {
         SETTINGS: settings,
         SIBLINGS: siblings,
         DECISIONS: memory.decisions,
         LEDGER: memory.names.ledger.digest,
+        MEDIA: memory.media_mark,
+        DUE: due.isoformat() if due is not None else None,
         history.FACT: json.dumps(history.dumped(memory.histories), ensure_ascii=False) if memory.histories else None,
         history.INPUTS_FACT: json.dumps(memory.inputs, ensure_ascii=False) if memory.inputs else None,
     }

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,12 @@ def standing(shelf: Shelf, root: Path) -> Iterator[Published]:
                 yield each
             elif _has_bytes(root / each.path, each):
                 yield dataclasses.replace(each, codings={})
+
+
+def is_all(shelf: Shelf, found: Sequence[Published]) -> bool:
+    """Tell whether these, of ``standing``, are all files of the last pass, and as it left them."""
+    left = [each for made in shelf.feeds.values() for each in made.published]
+    return len(left) == len(found) and all(map(is_, left, found))
 
 
 def _has_bytes(file: Path, each: Published) -> bool:

@@ -187,6 +187,10 @@ class Store(Protocol):
         """Yield the post index by path, without bodies."""
         ...
 
+    def fingerprints(self) -> Stream[tuple[str, Fingerprint, str]]:
+        """Yield path, fingerprint and context of the post index, by path: what tells whether a record has to be read at all."""
+        ...
+
     def bodies(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bytes]:
         """Return the bodies that are remembered under these (path, key); the others are not in the mapping.
 

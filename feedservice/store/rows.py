@@ -26,10 +26,19 @@ def post_values(post: PostRow) -> Values:
 
 def post(row: Found) -> PostRow:
     """Read a row of ``tables.posts``."""
-    path, fingerprint, context, record = row
-    size, mtime_ns, inode = fingerprint.split()
-    stat = Fingerprint(size=int(size), mtime_ns=int(mtime_ns), inode=int(inode))
-    return PostRow(path=path, fingerprint=stat, context=context, record=record)
+    path, stat, context, record = row
+    return PostRow(path=path, fingerprint=_fingerprint(stat), context=context, record=record)
+
+
+def fingerprint(row: Found) -> tuple[str, Fingerprint, str]:
+    """Read what a row of ``tables.posts`` says of the file alone."""
+    path, stat, context = row
+    return path, _fingerprint(stat), context
+
+
+def _fingerprint(stat: str) -> Fingerprint:
+    size, mtime_ns, inode = stat.split()
+    return Fingerprint(size=int(size), mtime_ns=int(mtime_ns), inode=int(inode))
 
 
 def body_values(body: BodyRow) -> Values:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from feedservice.deliveries import Announcement
-from feedservice.model import Problem, Severity
+from feedservice.model import Fingerprint, Problem, Severity
 from feedservice.store import (
     BodyRow,
     Changes,
@@ -108,6 +108,11 @@ class SqlStore(SqlOutbox):
     def posts(self) -> Stream[PostRow]:
         """See ``Store.posts``."""
         return self._stream(sa.select(tables.posts).order_by(tables.posts.c.path), rows.post)
+
+    def fingerprints(self) -> Stream[tuple[str, Fingerprint, str]]:
+        """See ``Store.fingerprints``."""
+        index = tables.posts.c
+        return self._stream(sa.select(index.path, index.fingerprint, index.context).order_by(index.path), rows.fingerprint)
 
     def bodies(self, keys: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bytes]:
         """See ``Store.bodies``."""

@@ -120,7 +120,8 @@ class Site:
         assert self.process.poll() is None, f"the service ended with {self.process.returncode}:\n{self.log()}"
         with contextlib.suppress(RefusedError):
             status = self.ask("status")
-            return status if status["ready"] else None
+            # It may be ready before the first pass: what is asked for here is what that has found.
+            return status if status["ready"] and status["last_pass"] else None
         return None
 
     def stop(self, number: int = signal.SIGTERM) -> int:

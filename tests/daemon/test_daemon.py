@@ -368,6 +368,29 @@ def test_a_restart_serves_what_was_published_before_its_first_pass_is_done(site:
     assert site.get("/feeds/another.json")[0] == 404
 
 
+def test_a_restart_with_nothing_changed_is_ready_before_its_first_pass(site: Site) -> None:
+    site.start()
+    site.stop()
+    # A pass reads what readers have of every feed; from this file it reads nothing until somebody writes.
+    readers_have = site.state / "served" / "0.json"
+    os.mkfifo(readers_have)
+    site.start(wait=False)
+    status = wait_for(lambda: status if (status := _serving(site)) is not None and status["ready"] else None)
+    assert status["last_pass"] is None
+    assert status["unready"] == []
+    site.url = status["serving"][0]
+    assert site.titles() == ["First"]
+    assert site.get("/feeds/another.json")[0] == 503
+    assert "Serving" in site.log()
+    site.write("second.md", post("Second", "2025-01-06"))
+    with readers_have.open("w", encoding="utf-8"):
+        readers_have.unlink()
+    site.ready()
+    assert site.get("/feeds/another.json")[0] == 404
+    wait_for(lambda: site.titles() == ["Second", "First"])
+    assert site.log().count("Serving") == 1
+
+
 def _serving(site: Site) -> dict[str, Any] | None:
     with contextlib.suppress(RefusedError):
         status = site.ask("status")

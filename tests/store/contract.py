@@ -137,6 +137,13 @@ class StoreContract:
         row = dataclasses.replace(post("a.md"), fingerprint=Fingerprint(size=2**40, mtime_ns=mtime_ns, inode=inode))
         store.replace_posts([row])
         assert list(store.posts()) == [row]
+        assert list(store.fingerprints()) == [("a.md", row.fingerprint, row.context)]
+
+    def test_fingerprints_are_those_of_the_index_by_path(self, store: Store) -> None:
+        store.replace_posts([post(path) for path in STRANGE])
+        assert list(store.fingerprints()) == [(row.path, row.fingerprint, row.context) for row in store.posts()]
+        store.replace_posts(removed=STRANGE)
+        assert list(store.fingerprints()) == []
 
     @pytest.mark.parametrize("at", [datetime(1, 1, 1, tzinfo=UTC), NOW, datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)])
     def test_instants_are_exact(self, store: Store, at: datetime) -> None:
