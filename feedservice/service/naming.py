@@ -140,7 +140,12 @@ class Names:
 
     def write(self, changed: Collection[Row]) -> None:
         """Remember rows. Raises ``OSError``."""
+        left = [(before.path, row.id) for row in changed if (before := self.ledger.rows.get(row.id)) and before.path != row.path]
         self.ledger.write(changed)
+        # Where a post was moved from, there is none of its name any more: what comes there next is another.
+        for path, name in left:
+            if path in self._places and self._places[path].id == name:
+                del self._places[path]
         for row in changed:
             if row.gone is None:
                 self._places[row.path] = row

@@ -1,0 +1,75 @@
+"""Ids from pass to pass: what only the posts that changed are asked is what all of them would say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from feedservice.config import Loaded
+from feedservice.service import ledgerfile
+from feedservice.service.engine import Engine
+from tests.service.conftest import MakeSite
+from tests.service.test_engine import again, engine, parsed
+from tests.service.test_publish import post
+
+__all__ = ["engine"]
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+EXTRA = "feeds: {category_feeds: false, pages: false, formats: [atom]}\nguard: {enabled: false}\n"
+
+
+def text(about: str, *, other: int = 0) -> str:
+    """A body of ten sentences, so many of which are others."""
+    return "\n".join(f"Sentence {at} says {'something else' if at < other else 'this'} of {about}." for at in range(10))
+
+
+def shown(engine: Engine) -> dict[str, str]:
+    """Return title → id, of the entries of the feed."""
+    return {entry.title: entry.id for entry in parsed(engine).entries}
+
+
+def moved(engine: Engine, make_site: MakeSite) -> tuple[Loaded, Path, str]:
+    """Build a site with a post that was moved from a.md to b.md; return the site, its content and the id."""
+    loaded = make_site({"a.md": post("Moved", "2025-05-01 09:00", body=text("x")), "c.md": post("Other", "2025-05-02 09:00")}, EXTRA)
+    content = loaded.root / "content"
+    engine.build(loaded, now=NOW)
+    name = shown(engine)["Moved"]
+    (content / "a.md").rename(content / "b.md")
+    engine.build(loaded, now=NOW + HOUR, paths=("a.md", "b.md"))
+    assert shown(engine)["Moved"] == name
+    return loaded, content, name
+
+
+def test_a_post_that_is_written_where_another_was_has_an_id_of_its_own(engine: Engine, make_site: MakeSite) -> None:
+    loaded, content, name = moved(engine, make_site)
+    # Made from the other: half of what it says is the same.
+    (content / "a.md").write_text(post("Made from it", "2025-05-03 09:00", body=text("x", other=5)), encoding="utf-8")
+    engine.build(loaded, now=NOW + 2 * HOUR, paths=("a.md",))
+    found = shown(engine)
+    assert found["Moved"] == name
+    assert len({*found.values()}) == len(found) == 3
+
+
+def test_a_copy_at_the_old_place_is_left_out(engine: Engine, make_site: MakeSite) -> None:
+    loaded, content, name = moved(engine, make_site)
+    (content / "a.md").write_bytes((content / "b.md").read_bytes())
+    report = engine.build(loaded, now=NOW + 2 * HOUR, paths=("a.md",))
+    assert [(each.rule, each.path) for each in report.problems] == [("id.copy", "a.md")]
+    assert [entry.id for entry in parsed(engine).entries].count(name) == 1
+
+
+@pytest.mark.parametrize("harm", ["---\ntitle: a: b\n---\n", ""])
+def test_what_is_broken_at_the_old_place_does_not_touch_the_post(engine: Engine, make_site: MakeSite, harm: str) -> None:
+    loaded, content, name = moved(engine, make_site)
+    (content / "a.md").write_text(harm, encoding="utf-8")
+    engine.build(loaded, now=NOW + 2 * HOUR, paths=("a.md",))
+    assert shown(engine)["Moved"] == name
+    (row,) = [each for each in ledgerfile.recall(ledgerfile.place(loaded)).rows if each.id == name]
+    assert (row.path, row.broken, row.withdrawn) == ("b.md", None, None)
+    restarted = again(engine)
+    restarted.build(loaded, now=NOW + 3 * HOUR)
+    assert shown(restarted)["Moved"] == name
+    restarted.close()
