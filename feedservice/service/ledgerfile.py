@@ -41,7 +41,7 @@ class Read:
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
     loose: bool = False
-    """Some lines are there twice: the file wants to be written anew."""
+    """Some lines are there twice, or the last is not at its end: the file wants to be written anew."""
 
 
 def place(loaded: Loaded) -> Path:
@@ -83,7 +83,9 @@ def read(data: bytes, path: Path, posts: Mapping[str, Post] = NO_POSTS) -> Read:
     problems = [_problem(path, message) for message in made.conflicts]
     if len(said) != len(lines):
         problems.append(_problem(path, "the file has the marks of a merge that was not finished; both sides are kept"))
-    return Read(rows=made.rows, problems=tuple(problems), loose=torn or len(made.rows) != len(found))
+    # What is written at its end would be written into its last line.
+    open_end = bool(data) and not data.endswith(b"\n")
+    return Read(rows=made.rows, problems=tuple(problems), loose=open_end or len(made.rows) != len(found))
 
 
 def parse(text: str, path: Path) -> Read:

@@ -58,6 +58,10 @@ class Ledger:
         """``rows`` are what file and store say."""
         self._due = True
         """The file has to be written anew."""
+        self._added = 0
+        """Lines at its end since it was."""
+        self._news = False
+        """What somebody else wrote during the last pass is in ``rows``, and no pass has asked about it yet."""
         self._stamp: tuple[int, int, int] | None = None
         self._hash = hashlib.blake2b(digest_size=16)
         self._came: list[tuple[datetime, str]] | None = None
@@ -84,12 +88,13 @@ class Ledger:
         when a line is damaged.
         """
         before = self.digest
+        news, self._news = self._news, False
         if not self._look() and self._known:
-            return False
+            return news
         if self._known and self.digest == before:
             # Somebody touched it.
             self._data = None
-            return False
+            return news
         if self._data is None:
             found = ledgerfile.Read(rows=(), problems=())
         else:
@@ -105,25 +110,29 @@ class Ledger:
     def write(self, changed: Iterable[Row]) -> None:
         """Remember rows in the file, durably; they are ``owed`` to the store. Raises ``OSError``.
 
-        A large ledger gets lines at its end, of which the later counts: writing a hundred thousand for one takes too long. The
-        next process puts them in order.
+        A large ledger gets lines at its end, of which the later counts: writing a hundred thousand for one takes too long. They
+        are put in order when there are many, and by the next process. What somebody else wrote into the file since it was looked
+        at stays; ``RefusedError`` when a line of that is damaged.
         """
         found = {row.id: row for row in changed}
-        self.owed |= found
         if not found and not self._due:
             return
+        self.problems = ()
+        if _stamp(self.path) != self._stamp:
+            self._catch_up()
+        self.owed |= found
         self._note_out(found.values())
         self.rows |= found
-        if self._due or self._stamp is None or len(self.rows) <= _SMALL or len(found) > len(self.rows) // 4:
+        self._added += len(found)
+        if self._due or self._stamp is None or len(self.rows) <= _SMALL or self._added > len(self.rows) // 4:
             said = _hash(b"")
             ledgerfile.replace(self.path, _hashed(ledgerfile.parts_of(self.rows.values()), said))
             self._hash = said
-            self._due = False
+            self._due, self._added = False, 0
         else:
             lines = "".join(f"{ledgerfile.line_of(row)}\n" for row in found.values()).encode("utf-8", "surrogatepass")
             _append(self.path, lines)
             self._hash.update(lines)
-        self.problems = ()
         self._stamp = _stamp(self.path)
 
     def out_since(self, instant: datetime) -> Collection[str]:
@@ -138,6 +147,19 @@ class Ledger:
         """Take in that the store has what it was owed."""
         self.owed = {}
         self._agreed = self.digest
+
+    def _catch_up(self) -> None:
+        """Take in what somebody else wrote since the file was last looked at, such as `git pull` in the middle of a pass."""
+        before = self.digest
+        self._look()
+        data, self._data = self._data, None
+        if data is not None and self.digest != before:
+            found = ledgerfile.read(data, self.path)
+            there = {row.path for row in self.rows.values() if row.gone is None}
+            store = tuple(self.rows.values())
+            self._take(found, reunion.reconciled(found.rows, store, there), store)
+            self._news = True
+        self._due = self._due or self._stamp is None or self._news
 
     def _note_out(self, changed: Iterable[Row]) -> None:
         """Bring what ``out_since`` knows up to date, before the rows are."""

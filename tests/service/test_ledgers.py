@@ -56,6 +56,58 @@ def test_a_large_ledger_grows_at_its_end_and_is_put_in_order_by_the_next_process
     assert book.digest == other.digest
 
 
+@pytest.mark.parametrize("rows", [3, 2_500])
+def test_a_file_without_its_last_line_break_is_written_on(tmp_path: Path, rows: int) -> None:
+    """Editors take it away, and a process that is killed does not get to it."""
+    file = tmp_path / "ledger.jsonl"
+    ledgerfile.write(file, [row(f"{number:05}") for number in range(rows)])
+    file.write_bytes(file.read_bytes().removesuffix(b"\n"))
+    book = Ledger(file)
+    book.refresh(())
+    book.write([row("a")])
+    assert ledgerfile.recall(file).rows == tuple(sorted(book.rows.values(), key=lambda each: each.path))
+    assert len(book.rows) == rows + 1
+    # Somebody does so while the process goes on.
+    file.write_bytes(file.read_bytes().removesuffix(b"\n"))
+    book.refresh(())
+    book.write([row("b")])
+    assert len(ledgerfile.recall(file).rows) == rows + 2
+
+
+def test_a_process_that_lives_long_puts_its_lines_in_order_by_and_by(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    book = Ledger(file)
+    book.refresh(())
+    book.write([row(f"{number:05}") for number in range(2_500)])
+    once = file.stat().st_size
+    for number in range(40):
+        book.write([row(f"{each:05}", title=f"{number:05}") for each in range(100)])
+    assert file.stat().st_size < 1.6 * once
+    assert Ledger(file).refresh(())
+    assert ledgerfile.recall(file).rows == tuple(sorted(book.rows.values(), key=lambda each: each.path))
+    assert not book.refresh(())
+
+
+def test_what_is_merged_into_the_file_during_a_pass_is_not_written_over(tmp_path: Path) -> None:
+    """A pass asks for ids, makes feeds and writes the ledger: a second in which `git pull` can bring lines."""
+    for rows in (3, 2_500):
+        file = tmp_path / f"{rows}.jsonl"
+        book = Ledger(file)
+        book.refresh(())
+        book.write([row(f"{number:05}") for number in range(rows)])
+        assert not book.refresh(())
+        other = Ledger(file)
+        other.refresh(())
+        other.write([row("theirs"), row("00000", title="Theirs")])
+        book.write([row("ours")])
+        found = {each.path: each for each in ledgerfile.recall(file).rows}
+        assert {"theirs.md", "ours.md"} <= found.keys()
+        assert len(found) == rows + 2
+        # It is news to the pass that comes next.
+        assert book.refresh(())
+        assert set(book.rows.values()) == set(found.values())
+
+
 def test_a_file_that_was_only_touched_is_the_same(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     book = Ledger(file)
