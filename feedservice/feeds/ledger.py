@@ -174,17 +174,19 @@ def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime, br
     """Return the row of a post that is there; ``date`` is what its author gives it. The same object when nothing changed."""
     post = named.post
     ever = row.out or (now if out else None)
+    first = row.first_seen if ever else min(row.first_seen, now)
     claim = post.guid if post.guid != row.id else None
     withdrawn = None if out or ever is None else row.withdrawn or now
     updated = post.updated if out else row.updated
     known = (row.path, row.claim, row.out, row.updated, row.withdrawn, row.title, row.link, row.date, row.sketch)
     here = (post.path, claim, ever, updated, withdrawn, post.title, post.link, date, post.sketch)
-    if here == known and row.gone is None and (row.broken is not None) == broken:
+    if here == known and row.gone is None and (row.broken is not None) == broken and row.first_seen == first:
         return row
     return dataclasses.replace(
         row,
         path=post.path,
         claim=claim,
+        first_seen=first,
         out=ever,
         published=(row.published or post.published) if ever else None,
         updated=updated,
@@ -217,7 +219,8 @@ def _named(post: Post, row: Row, site_url: str, now: datetime, *, beginning: boo
         changes = [each for each in (post.updated, moved, row.updated) if each is not None and each >= row.published]
         post = dataclasses.replace(post, published=row.published, updated=max(changes, default=None))
     permalink = row.permalink == "true" if row.permalink else None
-    appeared = row.first_seen if row.out is None and not beginning else None
+    # A clock that was ahead then says nothing of how long it is ago.
+    appeared = min(row.first_seen, now) if row.out is None and not beginning else None
     return Named(post=post, id=row.id, appeared=appeared, atom_id=row.atom or iri(row.id, site_url), permalink=permalink)
 
 

@@ -66,15 +66,20 @@ def had(served: Mapping[str, Served], now: datetime) -> frozenset[str]:
 
     A label that is corrected at once was a slip of the pen: nobody is asked about the feed that it made.
     """
-    return frozenset(key for key, each in served.items() if (each.entries or each.withdrawn) and now - each.since >= _SLIP)
+    return frozenset(key for key, each in served.items() if (each.entries or each.withdrawn) and not _just_begun(each, now))
 
 
 def forget(state: Path, served: Mapping[str, Served], there: Collection[str], now: datetime) -> dict[str, Served]:
     """Forget the feeds that have just begun and are no feeds any more (``there``), and return the others. Raises ``OSError``."""
-    slips = [key for key, each in served.items() if key not in there and now - each.since < _SLIP]
+    slips = [key for key, each in served.items() if key not in there and _just_begun(each, now)]
     for key in slips:
         _place(state, key).unlink(missing_ok=True)
     return {key: each for key, each in served.items() if key not in slips}
+
+
+def _just_begun(each: Served, now: datetime) -> bool:
+    """Tell whether a feed is a slip of the pen as yet; one that is from the future is an old one, and the clock is wrong."""
+    return each.since <= now < each.since + _SLIP
 
 
 def remember(state: Path, each: Served) -> None:

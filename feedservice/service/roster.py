@@ -127,12 +127,15 @@ class Roster:
         A feed differs when its spec, one of its posts or the way that labels are written in its posts does.
         """
         due = {path: each for path, each in self._timed.items() if any(moment <= now for moment in self._moments(each))}
+        # The clock was set back: who waits for so long after the first sight does so from now.
+        ahead = {path: each for path, each in self._timed.items() if each.appeared is not None and each.appeared > now}
+        due |= {path: dataclasses.replace(each, appeared=now) for path, each in ahead.items()}
         affected: dict[str, Named | None] = {**due, **changed}
         self.affected = set(affected)
         if not affected:
             return set()
         if len(affected) > MANY or not self._separable(changed):
-            return self._refill(changed, now)
+            return self._refill({**due, **changed}, now)
         plan, members = self.plan, self.members
         moved = [self._moved(path, each, now) for path, each in affected.items()]
         touched = {key for old, _ in moved if old is not None for key in self._leave(old)}

@@ -73,3 +73,38 @@ def test_what_is_broken_at_the_old_place_does_not_touch_the_post(engine: Engine,
     restarted.build(loaded, now=NOW + 3 * HOUR)
     assert shown(restarted)["Moved"] == name
     restarted.close()
+
+
+@pytest.mark.parametrize("hold_back", ["0s", "10m"])
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("was", ["draft: true\n", "expires: 2020-01-01\n"])
+def test_a_clock_that_was_ahead_when_a_post_was_first_seen_does_not_hold_it_back(
+    engine: Engine, make_site: MakeSite, hold_back: str, restart: bool, was: str
+) -> None:
+    """The clock is set right after a draft was saved: nobody waits for the time that it said."""
+    extra = EXTRA.replace("feeds: {", f"feeds: {{hold_back: {hold_back}, ")
+    loaded = make_site({"c.md": post("Other", "2025-05-02 09:00")}, extra)
+    engine.build(loaded, now=NOW)
+    make_site({"a.md": post("Draft", "2025-05-30 09:00", was)}, extra)
+    engine.build(loaded, now=NOW + 5000 * HOUR)
+    if restart:
+        engine = again(engine)
+        engine.build(loaded, now=NOW + HOUR)
+    make_site({"a.md": post("Draft", "2025-05-30 09:00")}, extra)
+    report = engine.build(loaded, now=NOW + 2 * HOUR)
+    if hold_back != "0s":
+        assert report.due == NOW + 2 * HOUR + HOUR / 6 or "Draft" in shown(engine)
+        report = engine.build(loaded, now=NOW + 2 * HOUR + HOUR / 6)
+    assert "Draft" in shown(engine)
+    engine.close()
+
+
+def test_a_post_that_waits_does_so_no_longer_when_the_clock_is_set_back(engine: Engine, make_site: MakeSite) -> None:
+    extra = EXTRA.replace("feeds: {", "feeds: {hold_back: 10m, ")
+    loaded = make_site({"c.md": post("Other", "2025-05-02 09:00")}, extra)
+    engine.build(loaded, now=NOW)
+    make_site({"a.md": post("Waits", "2025-05-30 09:00"), "f.md": post("Later", "2025-06-02 09:00")}, extra)
+    assert engine.build(loaded, now=NOW + 9 * HOUR, paths=("a.md", "f.md")).due == NOW + 9 * HOUR + HOUR / 6
+    assert engine.build(loaded, now=NOW + HOUR, paths=()).due == NOW + HOUR + HOUR / 6
+    engine.build(loaded, now=NOW + HOUR + HOUR / 6, paths=())
+    assert shown(engine).keys() == {"Other", "Waits"}
