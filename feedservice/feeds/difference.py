@@ -44,6 +44,8 @@ class Served:
     """Id → since when an entry is shown that the window had no room for."""
     withdrawn: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
     """Id → since when an entry that readers had is not out any more."""
+    whole: bool = False
+    """These were all entries of the feed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,14 +139,21 @@ def window(
     - A post that comes late, or with many others, stands behind ``size`` newer ones before anybody saw it. It is
       shown all the same, where its date puts it, for as long as ``stay``; of these too at most ``size``.
     - When an entry is withdrawn, no older one comes back in its place: readers that never had it would take it for a new
-      one. The window fills again from its newest end.
+      one. The window fills again from its newest end. One that readers had, and that was withdrawn, does come back.
+    - A feed that showed all that it had has nothing old to come back: what is at its end came to it just now, from another
+      category say. It is shown when it is not older than ``stay``.
     """
     base = list(members[:size])
     if served is None:
         return Window(entries=tuple(base))
     had, before = {each.id for each in served.entries}, served.late
     if had and size <= served.window:
-        while base and base[-1].id not in had and base[-1].id not in fresh:
+        while base and not (
+            base[-1].id in had
+            or base[-1].id in fresh
+            or base[-1].id in served.withdrawn
+            or (served.whole and now - base[-1].post.published < stay)
+        ):
             base.pop()
     late: dict[str, datetime] = {}
     behind: list[Named] = []
@@ -155,7 +162,8 @@ def window(
     for each in behind_it if stay else ():
         since = before.get(each.id) if each.id in had else now if each.id in fresh else None
         if since is not None and now - since < stay and len(behind) < size:
-            late[each.id] = since
+            # A clock that was ahead does not have it stay until then.
+            late[each.id] = min(since, now)
             behind.append(each)
     return Window(entries=(*base, *behind), late=late)
 

@@ -200,6 +200,7 @@ def _served(made: Made, collected: Collected, before: Served | None, verdict: Ve
         entries=entries,
         late=late,
         withdrawn=withdrawn,
+        whole=len(entries) == len(made.members),
     )
     if before is not None and dataclasses.replace(told, at=before.at) == before:
         return before

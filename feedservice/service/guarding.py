@@ -94,6 +94,7 @@ def remember(state: Path, each: Served) -> None:
         ],
         "late": {name: instant.isoformat() for name, instant in sorted(each.late.items())},
         "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
+        "whole": each.whole,
     }
     # One of these for every feed that is made: a pass does not wait for the disk until each is safe. See ``_served``.
     _write(_place(state, each.feed), values, durable=False)
@@ -168,6 +169,7 @@ def _served(path: Path) -> Served | None:
             ),
             late={name: _instant(text) for name, text in stored["late"].items()},
             withdrawn={name: _instant(text) for name, text in stored["withdrawn"].items()},
+            whole=stored.get("whole", False) is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error
