@@ -78,6 +78,10 @@ class Known:
     """Ids of the posts that were first seen since the feed last went out: late, perhaps, and not old."""
     doubtful: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Id → path of a post that is gone and that it resembles."""
+    elsewhere: Collection[str] = ()
+    """Ids of the entries that an emptied feed would lose, and whose posts are out all the same."""
+    together: int = 0
+    """Posts whose files vanished at once, one of these entries' among them."""
     zone: str = "UTC"
     """In which dates are told."""
 
@@ -87,7 +91,7 @@ def judge(difference: Difference, known: Known, settings: Guard, now: datetime) 
     if not settings.enabled or not difference.held:
         return Verdict(difference=difference, reasons=())
     found = [
-        *_emptied(difference, settings),
+        *_emptied(difference, known, settings),
         *_flood(difference, settings),
         *_old(difference, known, settings, now),
         *_renamed(difference, settings),
@@ -114,11 +118,14 @@ def problem(verdict: Verdict, path: str, *, since: datetime | None = None) -> Pr
     )
 
 
-def _emptied(told: Difference, settings: Guard) -> list[Reason]:
-    if not told.shown:
+def _emptied(told: Difference, known: Known, settings: Guard) -> list[Reason]:
+    # Whoever takes back the only post of a category means that post. One that is out all the same has left the category, which
+    # has another name, perhaps: its readers would wait for ever. And of many that vanish at once nobody meant each.
+    meant = max(len(told.gone), known.together) < _FEW and not known.elsewhere
+    if not told.shown and not meant:
         text = f"all {told.held} entries would be gone" if told.held > 1 else f"its only entry would be gone: {titles(told.gone)}"
         return [Reason(rule="guard.empty", text=text)]
-    if len(told.gone) >= _FEW and len(told.gone) > settings.gone * told.held:
+    if told.shown and len(told.gone) >= _FEW and len(told.gone) > settings.gone * told.held:
         text = f"{len(told.gone)} of {told.held} entries would be gone: {titles(told.gone)}"
         return [Reason(rule="guard.gone", text=text)]
     return []

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -167,8 +168,23 @@ def judge(
     arrived = collected.identified.arrived
     fresh = {each.id for each in told.new if each.id in arrived or rows[each.id].first_seen > since}
     doubts = collected.identified.doubtful if doubtful is None else doubtful
-    settings = collected.config
-    return guard.judge(told, Known(fresh=fresh, doubtful=doubts, zone=settings.site.timezone), settings.guard, now)
+    config = collected.config
+    known = Known(fresh=fresh, doubtful=doubts, zone=config.site.timezone)
+    if told.gone and not told.shown:
+        gone = {each.id for each in told.gone}
+        out = {each.id for each in collected.roster.out}
+        known = dataclasses.replace(known, elsewhere=gone & out, together=_together(gone, collected))
+    return guard.judge(told, known, config.guard, now)
+
+
+def _together(names: Collection[str], collected: Collected) -> int:
+    """Return how many posts' files vanished when those of some entries did, in this pass or in one before it."""
+    rows, there = collected.identified.rows, {each.id for each in collected.named}
+    counts = Counter(
+        row.gone for row in rows.values() if row.out is not None and row.id not in there and row.path not in collected.files
+    )
+    # What has vanished since the last pass is not said to be gone yet.
+    return max((counts[rows[name].gone] for name in names if name in rows and name not in there), default=0)
 
 
 def _expired(before: Served | None, collected: Collected) -> bool:

@@ -51,7 +51,10 @@ PAIRS = tuple((shown(n), shown(100 + n)) for n in range(10))
         (told(gone=some(6)), ["guard.gone"]),
         (told(gone=some(2), held=2, shown=1), []),
         (told(gone=some(10), shown=0), ["guard.empty"]),
-        (told(gone=some(1), held=1, shown=0), ["guard.empty"]),
+        # Who takes back one post or two means them, whatever feed has no other.
+        (told(gone=some(1), held=1, shown=0), []),
+        (told(gone=some(2), held=2, shown=0), []),
+        (told(gone=some(3), held=3, shown=0), ["guard.empty"]),
         (told(updated=PAIRS[:5]), []),
         (told(updated=PAIRS[:6]), ["guard.updated"]),
         (told(updated=PAIRS[:10], held=50), []),
@@ -76,6 +79,16 @@ def test_a_post_that_was_never_seen_before_is_late_and_not_old() -> None:
     assert rules(late, fresh=["tag:0"]) == []
     assert rules(late, fresh=["tag:0"], late="hold") == ["guard.old"]
     assert rules(late, fresh=["tag:0"], doubtful={"tag:0": "old.md"}) == ["guard.doubtful"]
+
+
+def test_a_small_feed_that_would_be_empty_is_held_when_nobody_took_its_posts_back() -> None:
+    def reasons(**values: object) -> list[str]:
+        known = Known(fresh=(), **values)  # type: ignore[arg-type]
+        return [each.rule for each in judge(told(gone=some(2), held=2, shown=0), known, Guard(), NOW).reasons]
+
+    assert reasons() == reasons(together=2) == []
+    assert reasons(together=3) == ["guard.empty"]
+    assert reasons(elsewhere={"tag:1"}) == ["guard.empty"]
 
 
 def test_limits_can_be_set() -> None:
@@ -131,5 +144,5 @@ def test_dates_are_told_in_the_zone_of_the_site() -> None:
 
 
 def test_a_feed_of_one_entry_says_which_it_is() -> None:
-    verdict = judge(told(gone=some(1), held=1, shown=0), Known(fresh=()), Guard(), NOW)
+    verdict = judge(told(gone=some(1), held=1, shown=0), Known(fresh=(), elsewhere={"tag:0"}), Guard(), NOW)
     assert verdict.reasons[0].text == "its only entry would be gone: 'T0'"

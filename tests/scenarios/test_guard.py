@@ -174,3 +174,53 @@ def test_a_withdrawn_post_brings_no_old_one_back(desk: Desk) -> None:
     desk.build()
     assert desk.reader.news() == []
     assert len(desk.reader.titles()) == 4
+
+
+@pytest.fixture
+def shelves(blog: Desk) -> Desk:
+    """A blog with a category of one post and two of two."""
+    for number, label in enumerate(("tea", "ink", "ink", "cup", "cup")):
+        blog.write(f"shelf/{number}.md", article(f"棚{number}", blog.now - (2 + number) * DAY, more=f"categories: [{label}]\n"))
+    blog.build()
+    assert blog.reader.news("tea") == ["棚0"]
+    return blog
+
+
+@pytest.mark.parametrize("way", ["deleted", "draft", "broken"])
+def test_the_only_post_of_a_category_can_be_taken_back(shelves: Desk, way: str) -> None:
+    file = shelves.content / "shelf" / "0.md"
+    text = file.read_text(encoding="utf-8")
+    if way == "deleted":
+        file.unlink()
+    else:
+        file.write_text(text.replace("---\n", "---\ndraft: true\n" if way == "draft" else "---\n: x: y\n", 1), encoding="utf-8")
+    reports = [shelves.build(), shelves.build(after=2 * DAY)]
+    assert [report.guarded for report in reports] == [(), ()]
+    assert shelves.reader.entries("tea") == []
+    assert "deleted-entry" in (shelves.root / "public" / "feeds" / "tea.atom").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    assert shelves.build().guarded == ()
+    # It is back, and nobody takes it for another.
+    assert shelves.reader.titles("tea") == ["棚0"]
+    assert shelves.reader.news("tea") == []
+
+
+def test_a_category_whose_only_post_gets_another_one_is_asked_about(shelves: Desk) -> None:
+    shelves.write("moved.md", (shelves.content / "shelf" / "0.md").read_text(encoding="utf-8").replace("[tea]", "[Tea and cake]"))
+    (shelves.content / "shelf" / "0.md").unlink()
+    for _ in range(2):
+        report = shelves.build()
+        assert [each.feed for each in report.guarded] == ["tea"]
+        assert "aka" in next(each.hint for each in report.problems if each.rule == "guard.held")
+    assert shelves.reader.titles("tea") == ["棚0"]
+
+
+def test_of_many_that_vanish_at_once_nobody_meant_each(shelves: Desk) -> None:
+    """A folder that is not mounted: most of the blog is there, and three small feeds would be empty."""
+    (shelves.content / "shelf").rename(shelves.root / "shelf")
+    for _ in range(3):
+        assert [each.feed for each in shelves.build().guarded] == ["cup", "ink", "tea"]
+    assert shelves.reader.titles("ink") == ["棚1", "棚2"]
+    (shelves.root / "shelf").rename(shelves.content / "shelf")
+    assert shelves.build().guarded == ()
+    assert [shelves.reader.news(key) for key in ("all", "tea")] == [["棚0", "棚1", "棚2", "棚3", "棚4"], []]

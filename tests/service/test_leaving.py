@@ -208,12 +208,12 @@ LAST = "feeds: {tags: true, authors: true, languages: true, category_languages: 
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_feed_whose_last_post_is_deleted_does_not_vanish(desk: Desk, restart: bool) -> None:
+def test_a_feed_whose_last_post_gets_other_labels_does_not_vanish(desk: Desk, restart: bool) -> None:
     desk.extra = LAST
     desk.build()
     keys = ["機械学習", "機械学習/ja", "tags/珍しい", "authors/花子"]
     before = {path: (desk.engine.out / path).read_bytes() for key in keys for path in forms(key)}
-    (desk.root / "content" / "a.md").unlink()
+    desk.make_site({"a.md": post("一", "2025-05-01 09:00", "categories: [学習]\n", body=LONG)})
     for _ in range(2):
         if restart:
             desk.restart()
@@ -240,6 +240,23 @@ def test_a_feed_whose_last_post_is_deleted_does_not_vanish(desk: Desk, restart: 
 
 
 @pytest.mark.parametrize("restart", [False, True])
+def test_a_feed_whose_last_post_is_deleted_is_empty_and_does_not_vanish(desk: Desk, restart: bool) -> None:
+    desk.extra = LAST
+    desk.build()
+    (desk.root / "content" / "a.md").unlink()
+    for _ in range(2):
+        if restart:
+            desk.restart()
+        assert rules(desk.build()) == []
+        for key in ("機械学習", "機械学習/ja", "tags/珍しい", "authors/花子"):
+            made = feedparser.parse((desk.engine.out / f"feeds/{key}.atom").read_bytes())
+            assert (made.bozo, made.entries) == (False, [])
+    desk.make_site({"a.md": POSTS["a.md"]})
+    desk.build()
+    assert len(feedparser.parse((desk.engine.out / "feeds/機械学習.atom").read_bytes()).entries) == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
 def test_a_label_that_is_corrected_at_once_was_a_slip_of_the_pen(desk: Desk, restart: bool) -> None:
     desk.build()
     desk.make_site({"d.md": post("四", "2025-05-04 09:00", "categories: [活版ん]\n")})
@@ -259,7 +276,7 @@ def test_a_label_that_is_corrected_at_once_was_a_slip_of_the_pen(desk: Desk, res
 
 def test_a_renamed_category_is_no_feed_of_its_own_though_its_last_post_is_gone(desk: Desk) -> None:
     desk.build()
-    (desk.root / "content" / "a.md").unlink()
+    desk.make_site({"a.md": post("一", "2025-05-01 09:00", "categories: [活版]\n", body=LONG)})
     assert rules(desk.build()) == ["guard.held"]
     assert guarding.decisions(desk.engine.state).held
     desk.extra = "feeds:\n  categories:\n    活版: {aka: [機械学習]}\n"

@@ -33,7 +33,9 @@ def shown(engine: Engine) -> dict[str, str]:
 
 def moved(engine: Engine, make_site: MakeSite) -> tuple[Loaded, Path, str]:
     """Build a site with a post that was moved from a.md to b.md; return the site, its content and the id."""
-    loaded = make_site({"a.md": post("Moved", "2025-05-01 09:00", body=text("x")), "c.md": post("Other", "2025-05-02 09:00")}, EXTRA)
+    loaded = make_site(
+        {"a.md": post("Moved", "2025-05-01 09:00", body=text("x")), "c.md": post("Other", "2025-05-02 09:00")}, EXTRA
+    )
     content = loaded.root / "content"
     engine.build(loaded, now=NOW)
     name = shown(engine)["Moved"]
