@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from feedservice.cli import output
+from feedservice.cli.options import config_option, listening, listening_options
 from feedservice.cli.standing import screen
 from feedservice.config import Loaded, load, salvage
 from feedservice.config.sections import seconds
@@ -31,16 +32,10 @@ _FIRST = 300.0
 _LINES = 10
 _FOLLOW = 0.3
 
-_config = click.option(
-    "--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml]."
-)
-
 
 @click.command()
-@_config
-@click.option("--host", help="Address to listen on [default: serve.host in the configuration].")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one [default: serve.port].")
-@click.option("--socket", "path", type=click.Path(path_type=Path), help="Unix socket to listen on, in place of host and port.")
+@config_option
+@listening_options
 @click.pass_context
 def start(ctx: click.Context, own_config: Path | None, host: str | None, port: int | None, path: Path | None) -> None:
     """Publish and serve in the background.
@@ -49,12 +44,10 @@ def start(ctx: click.Context, own_config: Path | None, host: str | None, port: i
     feedservice.log there. With systemd, use `feedservice install-service` instead.
     """
     loaded = load(own_config or ctx.obj, os.environ)
-    given = {"--host": host, "--port": port, "--socket": None if path is None else path.absolute()}
-    arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]
-    _started(loaded, arguments)
+    _started(loaded, listening(host, port, path))
 
 
-def _started(loaded: Loaded, arguments: list[str]) -> None:
+def _started(loaded: Loaded, arguments: Sequence[str]) -> None:
     state = _state(loaded)
     control.too_long(state / control.NAME)
     try:
@@ -83,7 +76,7 @@ def _started(loaded: Loaded, arguments: list[str]) -> None:
             ]
             # No terminal, no input, a session of its own: what ends the shell does not end the service.
             process = subprocess.Popen(  # noqa: S603  -- our own program, no shell
-                [*command, *arguments],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -124,7 +117,7 @@ def _said(log: Path, begin: int) -> list[str]:
 
 
 @click.command()
-@_config
+@config_option
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for the end.")
 @click.pass_context
 def stop(ctx: click.Context, own_config: Path | None, timeout: float) -> None:
@@ -152,7 +145,7 @@ def _stopped(loaded: Loaded, timeout: float) -> None:
     end = time.monotonic() + timeout
     while _lives(pid):
         if time.monotonic() > end:
-            hint = f"`kill -TERM {pid}`, a second time, ends it at once; `feedservice logs` may say what it does"
+            hint = f"`kill -TERM {pid}` ends it at once; `feedservice logs` may say what it does"
             raise RefusedError(f"the service, process {pid}, has not ended after {timeout:g} s", hint)
         time.sleep(_STEP)
     click.echo("feedservice has stopped")
@@ -173,27 +166,36 @@ def _lives(pid: int) -> bool:
 
 
 @click.command()
-@_config
+@config_option
+@listening_options
 @click.pass_context
-def restart(ctx: click.Context, own_config: Path | None) -> None:
+def restart(ctx: click.Context, own_config: Path | None, host: str | None, port: int | None, path: Path | None) -> None:
     """End the service in the background and start it again.
 
-    A configuration with mistakes is said before the running service is ended.
+    It listens where `start` was told to, unless told otherwise now. A configuration with mistakes is said before the running
+    service is ended.
     """
     loaded = load(own_config or ctx.obj, os.environ)
+    try:
+        running = control.ask(_state(loaded), {"do": "status"})
+    except NotRunningError:
+        running = {}
+    if running.get("managed"):
+        hint = "`systemctl restart feedservice`, or what its unit is called, restarts it"
+        raise RefusedError("systemd runs this service", hint)
     _stopped(loaded, seconds(loaded.config.serve.stop_timeout) + 60.0)
-    _started(loaded, [])
+    _started(loaded, listening(host, port, path) or running.get("listening", ()))
 
 
 @click.command()
-@_config
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
     """Show what the running service does.
 
     Since when, the last pass, the next event, problems with path:line, the feeds, and what is being served. Exit code 4 when no
-    service runs; 1 when it is not ready, a feed is held, or something is an error.
+    service runs; 1 when it is not ready, the last pass could do nothing, a feed is held, or something is an error.
     """
     loaded = _as_it_was(own_config or ctx.obj)
     told = control.ask(_state(loaded), {"do": "status"})
@@ -203,12 +205,13 @@ def status(ctx: click.Context, own_config: Path | None, as_json: bool) -> None:
         for line in screen(told, zone=loaded.config.site.timezone):
             click.echo(line)
     wrong = any(problem["severity"] == "error" for problem in (*told["problems"], *told["configuration_problems"]))
-    if wrong or told["held"] or not told["ready"]:
+    in_vain = told["last_pass"] is not None and told["last_pass"]["refusal"] is not None
+    if wrong or in_vain or told["held"] or not told["ready"]:
         ctx.exit(1)
 
 
 @click.command()
-@_config
+@config_option
 @click.option("-n", "--lines", "count", type=click.IntRange(0), default=50, show_default=True, help="How many lines.")
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
 @click.option("--json", "as_json", is_flag=True, help="Print the lines as they are: JSON.")

@@ -54,6 +54,8 @@ class Place:
     port: int
     path: Path | None
     plain: bool
+    given: tuple[str, ...] = ()
+    """The arguments that named it in place of the configuration: a restart gives them again."""
 
 
 class Front:

@@ -93,6 +93,8 @@ class Operations:
             "ready": not unready,
             "unready": unready,
             "serving": list(self.front.urls),
+            "listening": list(self.front.place.given),
+            "managed": daemon.managed,
             "watching": watcher is not None and watcher.silence is None,
             "not_watching": "schedule.watch is off" if watcher is None else watcher.silence,
             "rescan": daemon.loaded.config.schedule.rescan,
@@ -202,6 +204,7 @@ def _pass(outcome: Outcome) -> dict[str, Any]:
         "at": outcome.began,
         "seconds": round(outcome.took, 4),
         "refusal": outcome.refusal or None,
+        "hint": outcome.hint or None,
         **(
             {}
             if report is None

@@ -34,6 +34,25 @@ def json_option(command: Decorated) -> Decorated:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def listening_options(command: Decorated) -> Decorated:
+    """Add ``--host``, ``--port`` and ``--socket``."""
+    for option in (
+        click.option(
+            "--socket", "path", type=click.Path(path_type=Path), help="Unix socket to listen on, in place of host and port."
+        ),
+        click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one [default: serve.port]."),
+        click.option("--host", help="Address to listen on [default: serve.host in the configuration]."),
+    ):
+        command = option(command)
+    return command
+
+
+def listening(host: str | None, port: int | None, path: Path | None) -> tuple[str, ...]:
+    """Return these options as arguments that mean the same in any directory; nothing for those that were not given."""
+    given = {"--host": host, "--port": port, "--socket": None if path is None else path.absolute()}
+    return tuple(text for name, value in given.items() if value is not None for text in (name, str(value)))
+
+
 def loaded_of(ctx: click.Context, own: Path | None) -> Loaded:
     """Return the configuration that the options name. Raises ``ConfigError``."""
     return load(own or ctx.obj, os.environ)

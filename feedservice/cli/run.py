@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -20,6 +21,7 @@ from feedservice.cli.alone import only_one
 from feedservice.cli.engine import engine_of, store_of
 from feedservice.cli.front import Front, Place
 from feedservice.cli.operations import Operations
+from feedservice.cli.options import config_option, listening, listening_options
 from feedservice.cli.secrets import keys
 from feedservice.cli.voice import Voice
 from feedservice.config import Loaded, load
@@ -48,10 +50,8 @@ logger = logging.getLogger("feedservice")
 
 
 @click.command()
-@click.option("--config", "own_config", type=click.Path(path_type=Path), help="The configuration file [default: config.yaml].")
-@click.option("--host", help="Address to listen on [default: serve.host in the configuration].")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one [default: serve.port].")
-@click.option("--socket", "path", type=click.Path(path_type=Path), help="Unix socket to listen on, in place of host and port.")
+@config_option
+@listening_options
 @click.option("--log-file", type=click.Path(path_type=Path), help="Log to this file, as JSON [default: the error stream].")
 @click.option("--plain", is_flag=True, hidden=True, help="Prepare no answers: for tests and measurements.")
 @click.pass_context
@@ -68,23 +68,26 @@ def run(
 
     A post that is saved is published at once, one with a future date at its second. Posts with an error are named in the log
     and left out. SIGHUP reads the configuration anew, SIGUSR1 builds. Ends with SIGTERM or Ctrl+C, after the pass and the
-    answers that were begun; at the second one at once. Exit code 1 when the guard held a feed at the end.
+    answers that were begun; at the second one at once. Exit code 1 when the guard held a feed at the end (0 all the same where
+    systemd runs it).
     """
     config = own_config or ctx.obj
     loaded = load(config, os.environ)
     allocator.give_back()
     server = ForkServer(prepare)
     serve = loaded.config.serve
+    given = listening(host, port, path)
     if path is None and host is None and port is None and serve.socket is not None:
         path = loaded.root / serve.socket
     try:
         journal.configure(file=log_file, kept=loaded.config.schedule.log_kept)
     except OSError as error:
         raise RefusedError(f"cannot write {log_file}: {error.strerror}", "check its directory, or choose another") from error
-    place = Place(host=host or serve.host, port=serve.port if port is None else port, path=path, plain=plain)
+    place = Place(host=host or serve.host, port=serve.port if port is None else port, path=path, plain=plain, given=given)
     with server, only_one(loaded), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         held = runner.run(_serve(loaded, config, place, server))
-    if held:
+    # A service manager would take that for a failure, and start again what was stopped.
+    if held and not Manager(os.environ).listens:
         ctx.exit(1)
 
 
@@ -165,11 +168,15 @@ def _signals(daemon: Daemon, stopping: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[object]] = set()
 
-    def stop() -> None:
-        stopping.set()
+    def stop(number: int) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
-            # The second one ends the process at once.
+            # The second one ends the process at once: Python's own answer to Ctrl+C would wait for the pass.
             loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        if stopping.is_set():
+            # `feedservice stop` was the first.
+            os.kill(os.getpid(), number)
+        stopping.set()
 
     def reload() -> None:
         task: asyncio.Task[object] = asyncio.ensure_future(daemon.reload())
@@ -180,8 +187,8 @@ def _signals(daemon: Daemon, stopping: asyncio.Event) -> Iterator[None]:
         daemon.ask(Wanted(reasons=("signal",)))
 
     handlers: dict[int, Callable[[], None]] = {
-        signal.SIGTERM: stop,
-        signal.SIGINT: stop,
+        signal.SIGTERM: functools.partial(stop, signal.SIGTERM),
+        signal.SIGINT: functools.partial(stop, signal.SIGINT),
         signal.SIGHUP: reload,
         signal.SIGUSR1: rebuild,
     }

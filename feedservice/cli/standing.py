@@ -58,6 +58,8 @@ def _last(status: Mapping[str, Any], at: datetime) -> Iterator[str]:
     head = f"number {last['number']} ({', '.join(last['reasons'])}), {span(last['at'], at)} ago, took {last['seconds']:.3f} s"
     if last["refusal"]:
         yield _row("last pass", click.style(f"{head}: {last['refusal']}", fg="red"))
+        if last["hint"]:
+            yield _row("", last["hint"])
     else:
         feeds = last["feeds_changed"]
         yield _row("last pass", f"{head}: {output.counted(len(feeds), 'feed')} changed")

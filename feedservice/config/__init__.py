@@ -53,7 +53,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
 def salvage(path: Path, environ: Mapping[str, str]) -> tuple[Loaded, tuple[Problem, ...]]:
     """Return what is left without the mistakes, and these: enough to find a service that runs, not to run one.
 
-    Raises ``ConfigError`` when nothing is left.
+    Of a text that is no YAML nothing is left but where the state is. Raises ``ConfigError`` when there is no text.
     """
     name = str(path)
     try:
@@ -64,9 +64,10 @@ def salvage(path: Path, environ: Mapping[str, str]) -> tuple[Loaded, tuple[Probl
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise ConfigError([_whole(name, "config.unreadable", message, "check the path and its permissions")]) from error
-    config, errors, warnings = _parse(decoded(data, name), name, environ)
+    text = decoded(data, name)
+    config, errors, warnings = _parse(text, name, environ)
     if config is None:
-        raise ConfigError(errors)
+        config = _remains(text, environ)
     absolute = path.absolute()
     return Loaded(config=config, path=absolute, root=absolute.parent, problems=warnings), errors
 
@@ -131,6 +132,13 @@ def _parse(text: str, name: str, environ: Mapping[str, str]) -> tuple[Config | N
         errors += _placed(clashes, Severity.ERROR, name, read, laid)
         warnings = _placed(consistency.doubts(config), Severity.WARNING, name, read, laid)
     return config, tuple(sorted(errors, key=_order)), tuple(sorted(warnings, key=_order))
+
+
+def _remains(text: str, environ: Mapping[str, str]) -> Config:
+    """Return a configuration that knows no more than where the state is: that key stands in a line of its own."""
+    line = next((line for line in text.splitlines() if line.startswith("state:")), "")
+    values = document.read(line).values
+    return mistakes.salvage(environment.overlay({} if values is None else values, environ).values).config
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:

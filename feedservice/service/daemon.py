@@ -28,7 +28,7 @@ from feedservice.config import Loaded
 from feedservice.config.sections import delay, seconds
 from feedservice.errors import ConfigError, FeedserviceError, RefusedError
 from feedservice.model import Problem
-from feedservice.service import story
+from feedservice.service import fixed, story
 from feedservice.service.collect import content_directory
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Outcome, Passes, Wanted
@@ -42,8 +42,6 @@ _AGAIN = 2.0
 """Seconds until a pass that could do nothing is made again; each time so many times longer, until a rescan is due anyway."""
 _LATE = 5.0
 """Seconds after its time from which something that is due counts as late."""
-_FIXED = ("output", "state", "store", "serve.host", "serve.port", "serve.socket", "serve.memory", "serve.connections")
-"""Settings that a running service cannot change."""
 
 logger = logging.getLogger("feedservice")
 
@@ -94,6 +92,7 @@ class Daemon:
     def __init__(self, loaded: Loaded, work: Work, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """``clock`` returns aware instants in UTC."""
         self.loaded = loaded
+        """The configuration that is in force."""
         self.clock = clock
         self.began = clock()
         self.ready = False
@@ -112,7 +111,11 @@ class Daemon:
         self.watcher: Watcher | None = None
         self.services: list[Service] = []
         """Further long-running tasks: started in order before the first pass, stopped in reverse order after the last."""
+        self.managed = work.alive.listens
+        """A service manager has started this process."""
         self._work = work
+        self._read = loaded
+        """The configuration as it was last read, with what only a restart will put in force."""
         self._errands: set[asyncio.Future[list[Problem]]] = set()
         self._told = ""
         self._in_vain = 0
@@ -182,14 +185,18 @@ class Daemon:
             self._say_ready()
             return error.problems
         self.refused = ()
-        before, self.loaded = self.loaded, loaded
-        fixed = _fixed(before, loaded)
-        if fixed:
-            logger.warning("%s: in force after `feedservice restart`", ", ".join(fixed))
-        self._work.changed(loaded)
-        if before.config != loaded.config:
+        before, self.loaded = self.loaded, fixed.kept(loaded, self.loaded)
+        read, self._read = self._read, loaded
+        waiting = fixed.changed(self.loaded, loaded)
+        if waiting and waiting != fixed.changed(self.loaded, read):
+            logger.warning("%s: in force after `feedservice restart`", ", ".join(waiting))
+            if "state" in waiting:
+                # Who wants it to stop looks there.
+                logger.warning("until then `FEEDSERVICE_STATE=%s feedservice stop` finds it", self.loaded.config.state)
+        self._work.changed(self.loaded)
+        if before.config != self.loaded.config:
             logger.info("the configuration changed")
-            self.changes.patience = _patience(loaded)
+            self.changes.patience = _patience(self.loaded)
             self._keep_time()
             await self._watch()
         await self.passes.ask(Wanted(reasons=("configuration",)))
@@ -250,6 +257,9 @@ class Daemon:
         await self.passes.ask(Wanted(reasons=("due",), paths=frozenset()))
 
     async def _again(self) -> None:
+        if self.watcher is not None:
+            # The directory that was missing may be there again.
+            await asyncio.to_thread(self.watcher.look)
         await self.passes.ask(Wanted(reasons=("again",)))
 
     async def _rescan(self) -> None:
@@ -333,7 +343,7 @@ class Daemon:
 
     def _config_differs(self) -> bool:
         try:
-            return self._work.load().config != self.loaded.config
+            return self._work.load().config != self._read.config
         except ConfigError as error:
             # One that is told already is no news.
             return error.problems != self.refused
@@ -359,18 +369,6 @@ def _area(loaded: Loaded) -> Area:
 
 def _patience(loaded: Loaded) -> Patience:
     return Patience(hold=delay(loaded.config.schedule.settle))
-
-
-def _fixed(before: Loaded, after: Loaded) -> list[str]:
-    """Name the settings that changed and stay as they were until the next start."""
-
-    def value(loaded: Loaded, name: str) -> object:
-        found: object = loaded.config
-        for part in name.split("."):
-            found = getattr(found, part)
-        return found
-
-    return [name for name in _FIXED if value(before, name) != value(after, name)]
 
 
 def _log(problems: Iterable[Problem]) -> None:

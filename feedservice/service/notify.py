@@ -21,6 +21,11 @@ class Manager:
         self.watchdog = int(microseconds) / 1e6 if microseconds.isdigit() else None
         """Seconds within which a sign of life must come; None when nobody waits for one."""
 
+    @property
+    def listens(self) -> bool:
+        """Say whether there is one: it starts and stops this process, and asks how it ended."""
+        return bool(self._address)
+
     def tell(self, **fields: str | int) -> None:
         """Send assignments such as ``READY=1``; a manager that cannot be reached is no reason to stop."""
         if not self._address:

@@ -155,7 +155,7 @@ class Watcher:
         content, config = self.area.content, self.area.config
         self._identity = _identity(content)
         self._ours = frozenset(map(str, (config, config.resolve(), content)))
-        reason = None if self._identity is not None else "it is not there"
+        reason = None if self._identity is not None else "there is no such directory"
         try:
             if reason is None:
                 reason = silent(content)

@@ -37,6 +37,27 @@ def test_the_smallest_config_has_all_defaults() -> None:
     assert read.feeds.max_bytes == 2 * 1024**2
 
 
+@pytest.mark.parametrize(
+    ("text", "state", "rule"),
+    [
+        (GOOD + "state: memory\nnonsense: 1\n", "memory", "config.unknown-key"),
+        (GOOD + "state: [1]\n", ".feedservice", "config.type"),
+        ("site: [\nstate: memory  # no YAML\n", "memory", "config.syntax"),
+        ("site: [\nstate: [\n", ".feedservice", "config.syntax"),
+        ("", ".feedservice", "config.missing"),
+    ],
+)
+def test_what_is_left_of_a_broken_config_says_where_the_state_is(tmp_path: Path, text: str, state: str, rule: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text, "utf-8")
+    left, errors = config.salvage(file, {})
+    assert left.config.state == state
+    assert rule in {problem.rule for problem in errors}
+    assert config.salvage(file, {"FEEDSERVICE_STATE": "elsewhere"})[0].config.state == "elsewhere"
+    with pytest.raises(ConfigError):
+        config.load(file, {})
+
+
 def test_every_mistake_is_reported_at_once_in_the_order_of_the_file() -> None:
     text = """\
 site:

@@ -132,9 +132,35 @@ def test_next_lists_what_comes_with_local_time_and_utc(site: Site) -> None:
 
 
 def test_with_a_broken_configuration_the_service_is_still_found_and_ended(background: Site) -> None:
+    background.config.write_text(CONFIG + "state: memory\n", "utf-8")
     feedservice(background, "start")
-    background.config.write_text(background.config.read_text("utf-8") + "nonsense: 1\n", "utf-8")
+    background.config.write_text(CONFIG + "state: memory\nnonsense: 1\n", "utf-8")
     told = feedservice(background, "status", code=1)
     assert "nonsense" in told
     assert "running since" in told
+    background.config.write_text(CONFIG.replace("url:", "url: [") + "state: memory\n", "utf-8")
+    assert "config.syntax" in feedservice(background, "restart", code=3)
+    told = feedservice(background, "status", code=1)
+    assert "config.syntax" in told
+    assert "running since" in told
     assert "feedservice has stopped" in feedservice(background, "stop")
+
+
+def test_where_systemd_runs_it_status_says_what_is_wrong_and_restart_is_systemd_s(site: Site) -> None:
+    site.environ = {"NOTIFY_SOCKET": str(site.root / "nobody")}
+    site.start()
+    assert "`systemctl restart feedservice`" in feedservice(site, "restart", code=4)
+    assert site.titles() == ["First"]
+    site.content.rename(site.root / "away")
+    site.logged("there is no content directory")
+    said = feedservice(site, "status", code=1)
+    assert "there is no content directory" in said
+    assert "create it, or set content.directory" in said
+    assert "every file is looked at every 60s (there is no such directory)" in said
+
+
+def test_a_restart_listens_where_the_start_did(background: Site) -> None:
+    background.config.write_text(CONFIG.replace("port: 0", "port: 1"), "utf-8")
+    assert f"serving at unix:{background.root}/http.sock" in feedservice(background, "start", "--socket", "http.sock")
+    assert f"serving at unix:{background.root}/http.sock" in feedservice(background, "restart")
+    assert background.ask("status")["listening"] == ["--socket", f"{background.root}/http.sock"]

@@ -153,7 +153,7 @@ def test_a_held_feed_is_served_as_it_was_with_its_aliases_and_pages(site: Site) 
     assert told["held"] == ["all"], told
     assert {path: site.get(path)[1] for path in before} == before
     assert site.ask("status")["held"] == ["all"]
-    site.stop()
+    assert site.stop() == 1
     site.start()
     assert [site.get(path)[1] == before[path] for path in ("/feeds/all.atom", "/feed.xml")] == [True, True]
     done = subprocess.run(
@@ -241,10 +241,25 @@ def test_a_changed_configuration_is_put_in_force_and_a_broken_one_is_not(site: S
     assert site.ask("status")["configuration_problems"] == []
 
 
-def test_what_cannot_be_changed_while_it_runs_is_said(site: Site) -> None:
+def test_what_cannot_be_changed_while_it_runs_is_said_and_stays(site: Site) -> None:
     site.start()
-    site.config.write_text(CONFIG + "output: elsewhere\n", "utf-8")
-    assert "output" in site.logged("in force after `feedservice restart`")["message"]
+    site.config.write_text(CONFIG + "output: elsewhere\nstate: memory\n", "utf-8")
+    assert "output, state" in site.logged("in force after `feedservice restart`")["message"]
+    assert "FEEDSERVICE_STATE=.feedservice feedservice stop" in site.logged("until then")["message"]
+    site.write("second.md", post("Second", "2025-01-06"))
+    site.serves("Second", "First")
+    # Said once, though the file says it still.
+    site.config.write_text(CONFIG.replace("紙と活字", "New") + "output: elsewhere\nstate: memory\n", "utf-8")
+    wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["title"] == "New")
+    assert len([line for line in site.lines() if "in force after" in line["message"]]) == 1
+    assert not (site.root / "elsewhere").exists()
+    assert not (site.root / "memory").exists()
+    # What is in the file was read: a look at it finds nothing new.
+    configured = len([line for line in site.passes() if "configuration" in line["reasons"]])
+    site.config.write_text(site.config.read_text("utf-8") + "# no more than a note\n", "utf-8")
+    site.write("third.md", post("Third", "2025-01-07"))
+    site.serves("Third", "Second", "First")
+    assert len([line for line in site.passes() if "configuration" in line["reasons"]]) == configured
 
 
 def test_signals_reload_and_build(site: Site) -> None:
@@ -277,6 +292,24 @@ def test_a_stop_during_a_pass_finishes_it(site: Site) -> None:
     assert site.stop() == 0
     told = [line for line in site.passes() if "rebuild" in line["reasons"]]
     assert len(told) == 1, site.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("asked", [True, False], ids=["asked", "signalled"])
+def test_who_does_not_want_to_wait_for_the_pass_says_so_a_second_time(site: Site, number: int, asked: bool) -> None:
+    site.start()
+    # A pass reads what was decided about feeds; from this file it reads nothing until somebody writes.
+    os.mkfifo(site.state / "guard.json")
+    site.ask("rebuild", full=True)
+    wait_for(lambda: site.ask("status")["building"] == ["rebuild"])
+    if asked:
+        site.ask("stop")
+    else:
+        site.signal(number)
+    site.logged("^stopping$")
+    assert site.process is not None
+    assert site.process.poll() is None
+    assert site.stop(number) == -number
 
 
 def test_kill_9_during_a_pass_of_several_processes_leaves_no_port_no_lock_and_nobody_behind(site: Site) -> None:

@@ -36,9 +36,13 @@ def test_a_service_manager_is_told_of_everything(site: Site) -> None:
         site.write("later.md", post("Later", "2099-01-01 09:00"))
         while "2099-01-01 00:00:00 UTC" not in told("STATUS")["STATUS"]:
             pass
+        for number in range(30):
+            site.write(f"{number}.md", post(f"Flood {number}", f"2020-01-{number % 28 + 1:02} 0{number // 28}:00"))
+        site.logged("the feed 'all' is held")
         assert site.process is not None
         site.process.terminate()
         told("STOPPING")
+        # A held feed is no failure: systemd would start again what was stopped.
         assert site.process.wait(60) == 0
 
 

@@ -79,7 +79,7 @@ def test_a_directory_that_was_made_again_is_listened_to_again(watcher: Watcher, 
     assert watcher.look() is False
     area.content.rmdir()
     assert watcher.look() is True
-    assert watcher.silence == "it is not there"
+    assert watcher.silence == "there is no such directory"
     assert watcher.look() is False
     area.content.mkdir()
     heard.has(area.content)
