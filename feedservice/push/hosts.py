@@ -59,10 +59,9 @@ class Host:
     pause: float = 0.0
     """Seconds of the present pause; 0 while the breaker is closed."""
 
-    @property
-    def idle(self) -> bool:
-        """Whether forgetting this host would forget nothing that matters."""
-        return self.active == 0 and self.troubles == 0 and self.closed_until is None
+    def rests(self, now: datetime) -> bool:
+        """Whether it may be forgotten: nothing is under way, and nothing forbids to ask it. Troubles are counted anew then."""
+        return self.active == 0 and (self.closed_until is None or self.closed_until <= now)
 
 
 class Turn(enum.StrEnum):

@@ -48,7 +48,7 @@ class Pace:
     hold: float = 2.0
     """Seconds for which an item may wait for its host here; one that must wait longer is given back."""
     remembered: int = 10_000
-    """Hosts whose state is kept though nothing is under way there."""
+    """Hosts whose state is kept though nothing is under way there; more only while their breakers are open."""
     rules: Rules = dataclasses.field(default_factory=Rules)
 
 
@@ -152,7 +152,7 @@ class Lanes(Generic[T]):
         self._hosts[host] = after
         for each in self._ready:
             self.wake(each, host)
-        self._forget_hosts()
+        self._forget_hosts(now)
 
     def crowded(self, clock: float) -> float | None:
         """Return the seconds until a lane that is full has a place because a request has taken long; None when none is full."""
@@ -211,9 +211,14 @@ class Lanes(Generic[T]):
             del self._lines[line.lane, line.host]
         return item
 
-    def _forget_hosts(self) -> None:
-        if len(self._hosts) > self.pace.remembered:
-            # Those asked longest ago stand first; an idle one is all but always among them.
-            idle = next((name for name in itertools.islice(self._hosts, _LOOKED_AT) if self._hosts[name].idle), None)
-            if idle is not None:
-                del self._hosts[idle]
+    def _forget_hosts(self, now: datetime) -> None:
+        if len(self._hosts) <= self.pace.remembered:
+            return
+        # Those asked longest ago stand first; one that rests is all but always among them.
+        for name in list(itertools.islice(self._hosts, _LOOKED_AT)):
+            if not self._hosts[name].rests(now):
+                self._hosts.move_to_end(name)
+            elif len(self._hosts) > self.pace.remembered:
+                del self._hosts[name]
+            else:
+                return

@@ -73,9 +73,16 @@ def test_then_one_probe_alone() -> None:
     assert hosts.admit(host, after(31), RULES)[1].turn is Turn.FULL
 
 
+def test_a_host_rests_when_nothing_is_under_way_and_nothing_forbids_to_ask_it() -> None:
+    assert opened().rests(after(29)) is False
+    assert opened().rests(after(30)) is True
+    asked, admission = hosts.admit(opened(), after(30), RULES)
+    assert (admission.turn, asked.rests(after(30))) == (Turn.GO, False)
+
+
 def test_a_probe_that_succeeds_closes_the_breaker() -> None:
     host = sent(opened(), FINE, after(30))
-    assert (host.closed_until, host.troubles, host.idle) == (None, 0, True)
+    assert (host.closed_until, host.troubles, host.rests(after(30))) == (None, 0, True)
 
 
 def test_a_probe_that_fails_doubles_the_pause_up_to_the_longest() -> None:

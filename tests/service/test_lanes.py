@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import dataclasses
+from datetime import UTC, datetime, timedelta
 
-from feedservice.deliveries import Lane, Outcome
+from feedservice.deliveries import Failure, Lane, Outcome
 from feedservice.push.hosts import Rules
 from feedservice.service.lanes import Lanes, Pace
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+NOBODY = Outcome(started=NOW, duration=0.1, failure=Failure.RESOLVE)
 FINE = Outcome(started=NOW, duration=0.1, status=204)
 PACE = Pace(
     places={Lane.VERIFICATION: 10, Lane.FIRST: 200, Lane.RETRY: 20},
@@ -40,3 +42,40 @@ def test_nothing_is_claimed_before_half_of_the_backlog_is_gone() -> None:
     assert Lane.FIRST not in lanes.room()
     next(lanes.steps(NOW, 0.0))
     assert lanes.room()[Lane.FIRST] == 1000
+
+
+def test_hosts_that_are_down_for_good_are_forgotten_when_there_are_too_many() -> None:
+    """Whoever subscribes names a host, and there is no end of names that lead nowhere."""
+    lanes: Lanes[int] = Lanes(dataclasses.replace(PACE, remembered=50))
+    kept = "kept.example:443"
+    now = NOW
+
+    def attempt(host: str, outcome: Outcome) -> None:
+        assert lanes.add(Lane.FIRST, host, 0)
+        (step,) = (each for each in lanes.steps(now, 0.0) if each.send is not None)
+        lanes.done(step.lane, step.host, lanes.begun(step.lane, 0.0), outcome, now)
+
+    for _ in range(PACE.rules.troubles):
+        attempt(kept, NOBODY)
+    assert lanes.busy(now) == {kept}
+    for number in range(500):
+        attempt(f"{number}.example:443", NOBODY)
+    assert len(lanes._hosts) == 50
+    # One that must not be asked yet stays known to be so, however many come after it.
+    assert lanes.busy(now) == {kept}
+    now += timedelta(seconds=PACE.rules.pause)
+    for number in range(100):
+        attempt(f"{number}.example:443", FINE)
+    assert len(lanes._hosts) == 50
+    assert kept not in lanes._hosts
+
+
+def test_a_host_that_is_being_asked_is_not_forgotten() -> None:
+    lanes: Lanes[int] = Lanes(dataclasses.replace(PACE, remembered=5))
+    for number in range(20):
+        assert lanes.add(Lane.FIRST, f"{number}.example:443", number)
+    steps = list(lanes.steps(NOW, 0.0))
+    numbers = [lanes.begun(step.lane, 0.0) for step in steps]
+    for step, number in zip(steps, numbers, strict=True):
+        lanes.done(step.lane, step.host, number, FINE, NOW)
+    assert len(lanes._hosts) == 5
