@@ -322,6 +322,8 @@ class Claim:
     until: datetime
     deliveries: tuple[Delivery, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Why some were passed over that are due: what is stored of them cannot be read. Each reason once."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

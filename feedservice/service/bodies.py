@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from feedservice.deliveries import Subscription, TopicVersion
 from feedservice.push import hub
 from feedservice.store.outbox import Outbox
+
+logger = logging.getLogger("feedservice.deliver")
 
 MOST = 32 * 1024 * 1024
 """Bytes of bodies that are kept."""
@@ -26,6 +29,8 @@ class Bodies:
         self._whole: OrderedDict[str, TopicVersion] = OrderedDict()
         self._cut: OrderedDict[Place, TopicVersion] = OrderedDict()
         self._size = 0
+        self._unread: set[str] = set()
+        """Topics of which it was said that they cannot be read."""
 
     def of(self, subscriptions: Iterable[Subscription]) -> Mapping[Place, TopicVersion]:
         """Return what each is to be sent, by topic and cursor; a topic that has nothing to send is not in the mapping."""
@@ -35,9 +40,15 @@ class Bodies:
             wanted[place] = max(wanted.get(place, 0), each.tried)
         found: dict[Place, TopicVersion] = {}
         for place, least in wanted.items():
-            version = self._version(place[0], least)
-            if version is not None:
-                found[place] = self._abridged(place, version)
+            try:
+                version = self._version(place[0], least)
+                if version is not None:
+                    found[place] = self._abridged(place, version)
+            except (ValueError, TypeError, LookupError):
+                # Of one topic; the others are none the worse for it.
+                if place[0] not in self._unread:
+                    self._unread.add(place[0])
+                    logger.exception("what is stored of %s cannot be read: nobody is sent it", place[0])
         self._forget()
         return found
 
@@ -48,6 +59,7 @@ class Bodies:
             known = self._outbox.topic(topic)
             if known is None:
                 return None
+            self._unread.discard(topic)
             self._whole[topic] = known
             self._size += len(known.body)
         self._whole.move_to_end(topic)

@@ -18,25 +18,15 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from feedservice.deliveries import (
-    Advanced,
-    Claim,
-    Delivery,
-    Failure,
-    Lane,
-    Outcome,
-    Request,
-    Settled,
-    Subscription,
-    TopicVersion,
-)
+from feedservice.deliveries import Claim, Delivery, Failure, Lane, Outcome, Request, TopicVersion
 from feedservice.push import announce, hub, outbox
 from feedservice.push.kinds import Terms
 from feedservice.service.bodies import Bodies
 from feedservice.service.lanes import Lanes, Pace, Step
+from feedservice.service.results import Item, Results, lane_of
 from feedservice.store import StoreError
 from feedservice.store.outbox import Outbox
 
@@ -51,18 +41,9 @@ _PAUSES = (0.1, 0.5, 2.0, 5.0)
 _ABSENT = 60.0
 """Seconds for which a subscription is given back whose topic has nothing to send."""
 _HOUR = 3600.0
+_DAY = 24 * _HOUR
 
 logger = logging.getLogger("feedservice.deliver")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Item:
-    """Something claimed; for a subscription, with what it is to be sent."""
-
-    what: Delivery | Subscription
-    until: datetime
-    """The claim ends."""
-    version: TopicVersion | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +83,7 @@ class Deliverer:
         self._tools = tools
         self._bodies = Bodies(tools.outbox)
         self._lanes: Lanes[Item] = Lanes(pace or Pace())
-        self._deliveries: list[Settled] = []
-        self._subscriptions: list[Advanced] = []
+        self._results = Results()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: asyncio.Task[None] | None = None
@@ -120,6 +100,8 @@ class Deliverer:
         """Of the store, in a row."""
         self._told = ""
         """What was said of the last of them."""
+        self._unread: dict[str, datetime] = {}
+        """Why items were passed over → when that was said."""
         self._counted: dict[str, int] = {}
         """Of ``Figures``, by name."""
 
@@ -161,20 +143,23 @@ class Deliverer:
     # The store's side
 
     async def _run(self) -> None:
-        while not (self._stopping and not self._tasks and not self._deliveries and not self._subscriptions):
+        while not (self._stopping and not self._tasks and not self._results):
             self._woken.clear()
             try:
                 await self._settle()
                 await self._claim()
-            except StoreError as error:
+            except Exception as error:  # a bug in one statement must not end what tells everybody of everything
                 if self._stopping and self._failures >= len(_PAUSES):
                     # The leases end by themselves.
-                    logger.error("deliveries could not be settled before the end: %s (%s)", error, error.hint)  # noqa: TRY400
+                    logger.error("deliveries could not be settled before the end: %s", _said(error))  # noqa: TRY400
                     return
                 if str(error) != self._told:
                     # The same reason every five seconds would bury everything else.
                     self._told = str(error)
-                    logger.warning("the outbox cannot be reached: %s (%s)", error, error.hint)
+                    if isinstance(error, StoreError):
+                        logger.warning("the outbox cannot be reached: %s", _said(error))
+                    else:
+                        logger.exception("the outbox could not be used")
                 await asyncio.sleep(_PAUSES[min(self._failures, len(_PAUSES) - 1)])
                 self._failures += 1
                 continue
@@ -184,27 +169,44 @@ class Deliverer:
             await self._sleep()
 
     async def _settle(self) -> None:
-        deliveries, subscriptions = self._deliveries, self._subscriptions
-        if not deliveries and not subscriptions:
+        taken = self._results.take()
+        if not taken:
             return
-        self._deliveries, self._subscriptions = [], []
         try:
-            ignored = await asyncio.to_thread(self._tools.outbox.settle, deliveries, subscriptions)
+            ignored = await self._written(taken)
         except StoreError:
-            self._deliveries[:0], self._subscriptions[:0] = deliveries, subscriptions
+            self._results.put_back(taken)
             raise
+        except Exception:  # as above
+            logger.exception("what came of deliveries could not be written together")
+            ignored = await self._one_by_one(taken)
         if ignored:
             self._count("ignored", ignored)
-        self._note_due(deliveries, subscriptions)
+        self._note_due(taken)
 
-    def _note_due(self, deliveries: list[Settled], subscriptions: list[Advanced]) -> None:
-        if any(each.follow or each.live or each.verified for each in deliveries):
+    async def _written(self, taken: Results) -> int:
+        return await asyncio.to_thread(self._tools.outbox.settle, taken.deliveries, taken.subscriptions)
+
+    async def _one_by_one(self, taken: Results) -> int:
+        """Write all but what makes an error of the program: that is claimed again when its lease has ended."""
+        ignored, waiting = 0, taken.one_by_one()
+        while waiting:
+            each = waiting.pop()
+            try:
+                ignored += await self._written(each)
+            except StoreError:
+                for other in (each, *waiting):
+                    self._results.put_back(other)
+                raise
+            except Exception as error:  # noqa: BLE001 - said in full before
+                ignored += 1
+                logger.error("what came of one delivery could not be written: %r", error)  # noqa: TRY400 - as above
+        return ignored
+
+    def _note_due(self, written: Results) -> None:
+        if any(each.follow or each.live or each.verified for each in written.deliveries):
             self._hungry = True
-        again = [each.delivery.due_at for each in deliveries if each.delivery.ended_at is None]
-        again += [each.subscription.due_at for each in subscriptions if each.subscription.attempts and not each.ended]
-        # A subscriber that was given back has no attempt left, and is due again as well.
-        again += [each.subscription.due_at for each in subscriptions if not each.subscription.attempts]
-        soonest = min(again, default=None)
+        soonest = written.soonest()
         if soonest is not None and (self._due is None or soonest < self._due):
             self._due = soonest
 
@@ -219,9 +221,19 @@ class Deliverer:
         busy = self._lanes.busy(now)
         self._hungry, self._due = False, None
         try:
-            claim, bodies = await asyncio.to_thread(self._take, now, room, busy)
-        except StoreError:
+            await self._claimed(now, room, busy)
+        except Exception:
             self._hungry = True
+            raise
+
+    async def _claimed(self, now: datetime, room: Mapping[Lane, int], busy: frozenset[str]) -> None:
+        claim = await asyncio.to_thread(self._tools.outbox.claim, now, lanes=room, lease=LEASE, busy=busy)
+        self._tell_unread(claim, now)
+        try:
+            bodies = await asyncio.to_thread(self._bodies.of, claim.subscriptions)
+        except Exception:
+            # Nobody waits until the lease has ended because something could not be looked up.
+            self._line_up(claim, None)
             raise
         self._line_up(claim, bodies)
         # All that was asked for has come: there may be more. What a lane without room, or a busy host, has is asked for later.
@@ -229,16 +241,17 @@ class Deliverer:
         for delivery in claim.deliveries:
             counts[delivery.lane] += 1
         for subscription in claim.subscriptions:
-            counts[_lane(subscription)] += 1
+            counts[lane_of(subscription)] += 1
         if any(counts[lane] >= most for lane, most in room.items()) or len(room) < len(Lane) or busy:
             self._hungry = True
         else:
             self._due = await asyncio.to_thread(self._tools.outbox.next_due, now)
 
-    def _take(self, now: datetime, room: object, busy: frozenset[str]) -> tuple[Claim, dict[tuple[str, int], TopicVersion]]:
-        """Claim, and look up what is to be sent. Runs in a thread."""
-        claim = self._tools.outbox.claim(now, lanes=room, lease=LEASE, busy=busy)  # type: ignore[arg-type]
-        return claim, dict(self._bodies.of(claim.subscriptions))
+    def _tell_unread(self, claim: Claim, now: datetime) -> None:
+        for why in claim.unread:
+            if why not in self._unread or now - self._unread[why] >= timedelta(seconds=_DAY):
+                self._unread[why] = now
+                logger.error("some deliveries are passed over: %s", why)
 
     async def _tidy(self, now: datetime) -> None:
         if self._tidy_at is None or now >= self._tidy_at:
@@ -251,7 +264,7 @@ class Deliverer:
             await asyncio.to_thread(store.forget_ended, now - timedelta(seconds=self._tools.keep))
 
     async def _sleep(self) -> None:
-        if self._deliveries or self._subscriptions or self._woken.is_set() or (self._stopping and not self._tasks):
+        if self._results or self._woken.is_set() or (self._stopping and not self._tasks):
             return
         wait = LONGEST
         # Who stops, or has no room, claims nothing, whatever is due: it waits for what is under way.
@@ -273,17 +286,18 @@ class Deliverer:
 
     # The network's side
 
-    def _line_up(self, claim: Claim, bodies: dict[tuple[str, int], TopicVersion]) -> None:
+    def _line_up(self, claim: Claim, bodies: Mapping[tuple[str, int], TopicVersion] | None) -> None:
+        """Put what was claimed into lines; ``bodies`` is None when they could not be looked up."""
         over: dict[str, int] = {}
         for delivery in claim.deliveries:
             self._add(delivery.lane, delivery.host, Item(delivery, claim.until), over)
         for each in claim.subscriptions:
-            version = bodies.get((each.key.topic, each.delivered))
+            version = bodies.get((each.key.topic, each.delivered)) if bodies is not None else None
             item = Item(each, claim.until, version)
             if version is None:
-                self._give_back(item, _ABSENT)
+                self._give_back(item, _ABSENT if bodies is not None else 0)
             else:
-                self._add(_lane(each), each.host, item, over)
+                self._add(lane_of(each), each.host, item, over)
         self._pump()
 
     def _add(self, lane: Lane, host: str, item: Item, over: dict[str, int]) -> None:
@@ -358,42 +372,22 @@ class Deliverer:
         return hub.distribution(item.what, item.version, None)
 
     def _ended(self, item: Item, outcome: Outcome) -> None:
-        now, jitter = self._tools.now(), self._tools.jitter()
         self._count("confirmed" if outcome.confirmed else "failed")
-        if isinstance(item.what, Subscription):
-            assert item.version is not None
-            self._subscriptions.append(hub.distributed(item.what, item.version.version, outcome, jitter=jitter, now=now))
-            return
-        try:
-            reading = announce.read(item.what, outcome, now)
-        except Exception:  # as above: what an answer holds is the other side's choice
-            logger.exception("an answer could not be read")
-            reading = outbox.Reading(verdict=outbox.Verdict.LATER, detail="internal error: the answer could not be read")
-        self._deliveries.append(announce.told(outbox.settled(item.what, outcome, reading, jitter=jitter, now=now)))
+        self._results.ended(item, outcome, jitter=self._tools.jitter(), now=self._tools.now())
 
     def _give_back(self, item: Item, seconds: float) -> None:
         self._count("given_back")
-        now = self._tools.now()
-        if isinstance(item.what, Delivery):
-            self._deliveries.append(Settled(delivery=outbox.given_back(item.what, seconds, now)))
-        else:
-            self._subscriptions.append(hub.held_back(item.what, seconds, now))
+        self._results.given_back(item, seconds, self._tools.now())
         self._woken.set()
 
     def _hold_back(self, item: Item, seconds: float) -> None:
-        """Give back what its host, which is down, cannot take; in the end it is given up."""
         self._count("given_back")
-        now = self._tools.now()
-        if isinstance(item.what, Delivery):
-            self._deliveries.append(announce.told(Settled(delivery=announce.held_back(item.what, seconds, now))))
-        else:
-            assert item.version is not None
-            self._subscriptions.append(hub.held_back(item.what, seconds, now, since=item.version.published_at))
+        self._results.held_back(item, seconds, self._tools.now())
         self._woken.set()
 
     def _count(self, what: str, number: int = 1) -> None:
         self._counted[what] = self._counted.get(what, 0) + number
 
 
-def _lane(subscription: Subscription) -> Lane:
-    return Lane.FIRST if subscription.attempts <= 1 else Lane.RETRY
+def _said(error: Exception) -> str:
+    return f"{error} ({error.hint})" if isinstance(error, StoreError) else repr(error)

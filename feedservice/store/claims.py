@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from feedservice.deliveries import Claim, Delivery, Lane, State, Subscription
-from feedservice.store import outbox_rows, tables
+from feedservice.store import StoreError, outbox_rows, tables
 from feedservice.store.rows import Found
 from feedservice.store.seal import Seal
 from feedservice.store.writes import batches
@@ -26,6 +26,10 @@ _TOPICS = tables.topics
 
 Picked = tuple[int, Found]
 """When it was due, in microseconds, and the row: of ``deliveries``, or of ``SUBSCRIPTION`` with the live version behind it."""
+T = TypeVar("T")
+
+_AGAIN = timedelta(hours=1)
+"""After which what cannot be read is looked at again: the key may have been put back."""
 
 
 def claim(
@@ -35,6 +39,7 @@ def claim(
     until = now + timedelta(seconds=lease)
     deliveries: list[Delivery] = []
     subscriptions: list[Subscription] = []
+    unread: set[str] = set()
     for lane, most in lanes.items():
         if most <= 0:
             continue
@@ -43,9 +48,9 @@ def claim(
         # Both come in the order in which they are due, which neither may jump.
         chosen = list(heapq.merge(_dated(rows, is_delivery=True), _dated(behind, is_delivery=False), key=lambda each: each[0]))
         chosen = chosen[:most]
-        deliveries += _take_deliveries(connection, seal, [row for _, yes, row in chosen if yes], now, until)
-        subscriptions += _take_subscriptions(connection, seal, [row for _, yes, row in chosen if not yes], now, until)
-    return Claim(until=until, deliveries=tuple(deliveries), subscriptions=tuple(subscriptions))
+        deliveries += _take_deliveries(connection, seal, [row for _, yes, row in chosen if yes], now, until, unread)
+        subscriptions += _take_subscriptions(connection, seal, [row for _, yes, row in chosen if not yes], now, until, unread)
+    return Claim(until=until, deliveries=tuple(deliveries), subscriptions=tuple(subscriptions), unread=tuple(sorted(unread)))
 
 
 def _dated(rows: Iterable[Picked], *, is_delivery: bool) -> list[tuple[int, bool, Found]]:
@@ -155,23 +160,48 @@ def _failing(connection: sa.Connection, now: datetime, busy: Collection[str], mo
     return [(row.due_at, row) for row in connection.execute(query).all()]
 
 
+def _readable(rows: Sequence[Found], read: Callable[[Found], T], unread: set[str]) -> tuple[list[tuple[Found, T]], list[Found]]:
+    """Return the rows with what they say, and those that cannot be read; ``unread`` gets the reasons."""
+    good: list[tuple[Found, T]] = []
+    bad: list[Found] = []
+    for row in rows:
+        try:
+            good.append((row, read(row)))
+        except StoreError as error:
+            bad.append(row)
+            unread.add(f"{error} ({error.hint})")
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            # Of the row only its kind of damage: what stands in it is nobody's business.
+            bad.append(row)
+            unread.add(f"what is stored of a delivery or a subscriber is damaged: {type(error).__name__}")
+    return good, bad
+
+
 def _take_deliveries(
-    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime
+    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime, unread: set[str]
 ) -> list[Delivery]:
     column = _DELIVERIES.c
-    for batch in batches(rows):
+    good, bad = _readable(rows, lambda row: outbox_rows.delivery(row, seal), unread)
+    for batch in batches(bad):
+        held = sa.update(_DELIVERIES).where(column.id.in_([row.id for row in batch]))
+        connection.execute(held.values(due_at=now + _AGAIN))
+    for taken in batches(good):
         marked = {"fence": column.fence + 1, "attempts": column.attempts + 1, "claimed_until": until, "attempted_at": now}
-        connection.execute(sa.update(_DELIVERIES).where(column.id.in_([row.id for row in batch])).values(marked))
-    found = [outbox_rows.delivery(row, seal) for row in rows]
-    return [dataclasses.replace(each, fence=each.fence + 1, attempts=each.attempts + 1) for each in found]
+        connection.execute(sa.update(_DELIVERIES).where(column.id.in_([row.id for row, _ in taken])).values(marked))
+    return [dataclasses.replace(each, fence=each.fence + 1, attempts=each.attempts + 1) for _, each in good]
 
 
 def _take_subscriptions(
-    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime
+    connection: sa.Connection, seal: Seal, rows: Sequence[Found], now: datetime, until: datetime, unread: set[str]
 ) -> list[Subscription]:
     column = _SUBSCRIPTIONS.c
+    good, bad = _readable(rows, lambda row: outbox_rows.subscription(row, seal, (row.live, now)), unread)
+    for row in bad:
+        # As one that was tried: it is not among the first any more.
+        held = sa.update(_SUBSCRIPTIONS).where(column.key == row.key)
+        connection.execute(held.values(tried=max(row.tried, row.live), due_at=now + _AGAIN))
     fresh: dict[int, list[bytes]] = {}
-    for row in rows:
+    for row, _ in good:
         fresh.setdefault(row.live if row.tried < row.live else 0, []).append(row.key)
     for live, keys in fresh.items():
         for batch in batches(keys):
@@ -180,7 +210,7 @@ def _take_subscriptions(
                 marked |= {"tried": live, "attempts": 1, "due_at": now}
             named = column.key.in_(sa.bindparam("keys", expanding=True))
             connection.execute(sa.update(_SUBSCRIPTIONS).where(named).values(marked), {"keys": batch})
-    return [outbox_rows.subscription(row, seal, (row.live, now)) for row in rows]
+    return [each for _, each in good]
 
 
 def next_due(connection: sa.Connection, now: datetime, busy: Collection[str]) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -25,13 +25,18 @@ _PAUSE = 0.01
 def reading(url: sa.URL, ways: Differences) -> sa.Engine:
     """Return an engine whose connections only read, each in a transaction that sees one state."""
     # A connection to SQLite costs half a millisecond; none stays open, and none is carried into a forked process.
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(ways.reader_options))
+    engine = _engine(url, ways.reader_options)
     return _configured(engine, ways.reader_settings, ways.begin_read)
 
 
 def writing(url: sa.URL, ways: Differences) -> sa.Engine:
     """Return an engine for the one connection that writes."""
-    return _configured(sa.create_engine(url, poolclass=sa.NullPool), ways.writer_settings, ways.begin_write)
+    return _configured(_engine(url, ways.writer_options), ways.writer_settings, ways.begin_write)
+
+
+def _engine(url: sa.URL, options: Mapping[str, object]) -> sa.Engine:
+    # What a statement was given (callbacks, payloads) is nobody's business who reads an error of it, or a traceback in a log.
+    return sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(options), hide_parameters=True)
 
 
 def _configured(engine: sa.Engine, settings: Sequence[str], begin: str | None) -> sa.Engine:

@@ -44,6 +44,8 @@ class Differences:
     """Statement → what a row of its result says is damaged; empty when the row says that all is well."""
     reader_options: Mapping[str, object]
     """Of the driver, for connections that read."""
+    writer_options: Mapping[str, object]
+    """Of the driver, for the connection that writes."""
 
 
 def _integrity(row: Row) -> str:
@@ -60,6 +62,16 @@ def _postgresql_insert(table: sa.Table, /) -> postgresql.Insert:
 
     return postgresql.insert(table)
 
+
+_PATIENT: Mapping[str, object] = {
+    "connect_timeout": 10,
+    # A server that is gone without a word (power, a firewall that forgets) is noticed after half a minute, not after hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""How long the other end of a connection may be silent: seconds, and the last in milliseconds."""
 
 DIFFERENCES: Mapping[str, Differences] = {
     "sqlite": Differences(
@@ -82,6 +94,7 @@ DIFFERENCES: Mapping[str, Differences] = {
         checks={"PRAGMA integrity_check": _integrity, "PRAGMA foreign_key_check": _foreign_key},
         # An iterator may be begun in one thread and closed in another.
         reader_options={"check_same_thread": False},
+        writer_options={},
     ),
     "postgresql": Differences(
         insert=_postgresql_insert,
@@ -93,7 +106,8 @@ DIFFERENCES: Mapping[str, Differences] = {
         # Any number will do as long as it stays the same.
         alone="SELECT pg_advisory_xact_lock(7239017543)",
         checks={},
-        reader_options={},
+        reader_options=_PATIENT,
+        writer_options=_PATIENT,
     ),
 }
 """Name of a SQLAlchemy dialect → its way."""

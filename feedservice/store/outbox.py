@@ -102,8 +102,8 @@ class Outbox(Protocol):
         """Write an announcement that belongs to no publication, exactly as ``Store.publish`` does with one.
 
         Topics are inserted or replaced; ``ValueError`` when a version is not higher than the one before. The digests of the
-        entries of a replaced version are kept in ``sent``. A retired topic keeps its subscriptions and its version number,
-        but nothing is claimed for it.
+        entries of a replaced version are kept in ``sent``. Of versions that are not live, the newest eight are kept. A retired
+        topic keeps its subscriptions and its version number, but nothing is claimed for it.
 
         A queued delivery that is not claimed becomes ``dropped`` when a new one has the same kind, target and (not empty)
         subject. A delivery whose id is known is not added again.
@@ -146,7 +146,9 @@ class Outbox(Protocol):
         been tried with that version (lane ``first``) or has ``due_at <= now`` (lane ``retry``). A claim sets ``tried`` to the
         live version, and with a new one ``attempts`` to 1 and ``due_at`` to now.
 
-        Each item is returned as it is after the claim: with its new fence, and with this attempt counted.
+        Each item is returned as it is after the claim: with its new fence, and with this attempt counted. One that cannot be read
+        (its secret is sealed with a key that is lost, say) is passed over, is due again after an hour, and keeps nobody else
+        waiting; the claim says why.
         """
         ...
 
@@ -154,7 +156,8 @@ class Outbox(Protocol):
         """Write what came of attempts, let go of the claims, and return how many items had an old fence and were ignored.
 
         An ended delivery loses its payload and its secret; with ``told`` it is an event (``Store.events``), and so are the
-        confirmations of a version by subscribers, all of them in one. ``verified`` is inserted; when it exists, its secret (or
+        confirmations of a version by subscribers, all of them in one. An item that was settled is let go: who settles it again
+        changes nothing, as with an old fence. ``verified`` is inserted; when it exists, its secret (or
         the absence of one), method, procedure, ``verified_at`` and ``lease_end`` are replaced and the cursor is kept. ``live``
         never goes back.
         """
@@ -172,6 +175,10 @@ class Outbox(Protocol):
 
     def subscription(self, key: SubscriptionKey) -> Subscription | None:
         """Return one subscription."""
+        ...
+
+    def signed_by(self, key: SubscriptionKey) -> str | None:
+        """Return the method that a subscription is signed by; None when there is none. It needs no key of secrets to be told."""
         ...
 
     def count_subscriptions(self, *, host: str | None = None, topic: str | None = None) -> int:

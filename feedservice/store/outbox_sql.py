@@ -127,11 +127,16 @@ class SqlOutbox(Database):
 
     def subscription(self, key: SubscriptionKey) -> Subscription | None:
         """See ``Outbox.subscription``."""
-        column = _SUBSCRIPTIONS.c
-        its = (column.protocol == key.protocol, column.topic == key.topic, column.callback == key.callback)
+        its = _SUBSCRIPTIONS.c.key == outbox_rows.digest(key)
         with self._reading() as connection:
-            row = connection.execute(sa.select(*outbox_rows.SUBSCRIPTION).where(*its)).one_or_none()
+            row = connection.execute(sa.select(*outbox_rows.SUBSCRIPTION).where(its)).one_or_none()
         return None if row is None else outbox_rows.subscription(row, self._seal)
+
+    def signed_by(self, key: SubscriptionKey) -> str | None:
+        """See ``Outbox.signed_by``."""
+        column = _SUBSCRIPTIONS.c
+        with self._reading() as connection:
+            return connection.execute(sa.select(column.method).where(column.key == outbox_rows.digest(key))).scalar()
 
     def count_subscriptions(self, *, host: str | None = None, topic: str | None = None) -> int:
         """See ``Outbox.count_subscriptions``."""

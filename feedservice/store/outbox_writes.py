@@ -34,6 +34,8 @@ _DELIVERIES = tables.deliveries
 _SUBSCRIPTIONS = tables.subscriptions
 _RENEWED = ("host", "secret", "method", "procedure", "verified_at", "lease_end")
 """Columns that a renewal replaces."""
+KEPT = 8
+"""Newest versions of a topic that are kept while none of them is live: any of them may be seen at its public URL yet."""
 
 
 def _dropped(now: object) -> dict[str, object]:
@@ -73,10 +75,17 @@ def write_topics(connection: sa.Connection, insert: Insert, versions: Sequence[T
 
 
 def _forget_bodies(connection: sa.Connection, topics: Collection[str]) -> None:
-    """Forget bodies that are older than the live one of their topic."""
-    body, topic = tables.topic_bodies.c, tables.topics.c
-    live = sa.select(topic.live).where(topic.topic == body.topic).scalar_subquery()
-    connection.execute(sa.delete(tables.topic_bodies).where(body.topic.in_(topics), body.version < live))
+    """Forget bodies that are older than the live one of their topic, and of those that are not live the oldest."""
+    body = tables.topic_bodies.c
+    connection.execute(sa.delete(tables.topic_bodies).where(body.topic.in_(topics), _past(tables.topic_bodies)))
+
+
+def _past(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition for versions that nobody will be sent any more: older than the live one, or than too many others."""
+    its, topic = table.c, tables.topics.c
+    live = sa.select(topic.live).where(topic.topic == its.topic).scalar_subquery()
+    newest = sa.select(topic.version).where(topic.topic == its.topic).scalar_subquery()
+    return sa.or_(its.version < live, sa.and_(its.version != live, its.version <= newest - KEPT))
 
 
 def write_facts(connection: sa.Connection, insert: Insert, remembered: Iterable[EntryFacts], forgotten: Iterable[str]) -> None:
@@ -126,7 +135,10 @@ def settle_deliveries(connection: sa.Connection, insert: Insert, seal: Seal, set
     """Write what came of deliveries; return how many had an old fence."""
     ignored = 0
     for batch in batches(settled):
-        query = sa.select(_DELIVERIES.c.id, _DELIVERIES.c.fence).where(_DELIVERIES.c.id.in_([each.delivery.id for each in batch]))
+        column = _DELIVERIES.c
+        query = sa.select(column.id, column.fence).where(column.id.in_([each.delivery.id for each in batch]))
+        # Whoever has settled has let go: what is settled again, because nobody heard that it was, is an old fence as well.
+        query = query.where(column.claimed_until.is_not(None))
         fences = {name: fence for name, fence in connection.execute(query.with_for_update())}  # noqa: C416 - of rows
         good = [each for each in batch if fences.get(each.delivery.id) == each.delivery.fence]
         ignored += len(batch) - len(good)
@@ -163,8 +175,10 @@ def _write_settled(connection: sa.Connection, insert: Insert, seal: Seal, settle
     end_subscriptions(connection, [each.ended for each in settled if each.ended is not None])
     lives = dict(each.live for each in settled if each.live is not None)
     for topic, version in lives.items():
-        column = tables.topics.c
-        newer = sa.and_(column.topic == topic, column.live < version, column.version >= version)
+        column, body = tables.topics.c, tables.topic_bodies.c
+        # A version that was forgotten meanwhile would leave nothing to be sent.
+        there = sa.exists().where(body.topic == topic, body.version == version)
+        newer = sa.and_(column.topic == topic, column.live < version, column.version >= version, there)
         connection.execute(sa.update(tables.topics).where(newer).values(live=version))
     if lives:
         _forget_bodies(connection, lives.keys())
@@ -203,40 +217,53 @@ def settle_subscriptions(connection: sa.Connection, value: str, advanced: Sequen
     """
     written = 0
     for batch in batches(advanced):
-        ended: list[tuple[object, ...]] = []
-        moved: dict[tuple[str, ...], list[tuple[object, ...]]] = {_CURSOR: [], _BEHIND: [], _AHEAD: []}
-        for each in batch:
-            now = each.subscription
-            held = (outbox_rows.digest(now.key), now.fence)
-            cursor = (now.delivered, _stamp(now.delivered_at), now.attempts, outbox_rows.outcome_text(now.last))
-            if each.ended:
-                ended.append(held)
-            elif now.delivered < now.tried:
-                moved[_BEHIND].append((*cursor, outbox_rows.stamp(now.due_at), *held))
-            elif now.delivered == now.tried:
-                moved[_CURSOR].append((*cursor, *held))
-            else:
-                # What was sent is newer than what was claimed.
-                moved[_AHEAD].append((*cursor, now.delivered, *held))
-        count = 0
-        own = f"WHERE key = {value} AND fence = {value}"
-        if ended:
-            count += connection.exec_driver_sql(f"DELETE FROM subscriptions {own}", ended).rowcount  # noqa: S608 - of names of ours
-        for names, rows in moved.items():
-            if rows:
-                columns = ", ".join(f"{name} = {value}" for name in names)
-                statement = f"UPDATE subscriptions SET {columns}, claimed_until = NULL {own}"  # noqa: S608 - as above
-                count += connection.exec_driver_sql(statement, rows).rowcount
-        history_sql.count_confirmed(connection, batch if count == len(batch) else _still_held(connection, batch))
+        held = batch
+        with connection.begin_nested() as attempt:
+            if (count := _write_advanced(connection, value, batch)) < len(batch):
+                attempt.rollback()
+        if count < len(batch):
+            held = _still_held(connection, batch)
+            count = _write_advanced(connection, value, held)
+        history_sql.count_confirmed(connection, held)
         written += count
     return len(advanced) - written
 
 
+def _write_advanced(connection: sa.Connection, value: str, advanced: Sequence[Advanced]) -> int:
+    """Write those whose fence is the present one; return how many they were."""
+    ended: list[tuple[object, ...]] = []
+    moved: dict[tuple[str, ...], list[tuple[object, ...]]] = {_CURSOR: [], _BEHIND: [], _AHEAD: []}
+    for each in advanced:
+        now = each.subscription
+        held = (outbox_rows.digest(now.key), now.fence)
+        cursor = (now.delivered, _stamp(now.delivered_at), now.attempts, outbox_rows.outcome_text(now.last))
+        if each.ended:
+            ended.append(held)
+        elif now.delivered < now.tried:
+            moved[_BEHIND].append((*cursor, outbox_rows.stamp(now.due_at), *held))
+        elif now.delivered == now.tried:
+            moved[_CURSOR].append((*cursor, *held))
+        else:
+            # What was sent is newer than what was claimed.
+            moved[_AHEAD].append((*cursor, now.delivered, *held))
+    count = 0
+    own = f"WHERE key = {value} AND fence = {value} AND claimed_until IS NOT NULL"
+    if ended:
+        count += connection.exec_driver_sql(f"DELETE FROM subscriptions {own}", ended).rowcount  # noqa: S608 - of names of ours
+    for names, rows in moved.items():
+        if rows:
+            columns = ", ".join(f"{name} = {value}" for name in names)
+            statement = f"UPDATE subscriptions SET {columns}, claimed_until = NULL {own}"  # noqa: S608 - as above
+            count += connection.exec_driver_sql(statement, rows).rowcount
+    return count
+
+
 def _still_held(connection: sa.Connection, advanced: Sequence[Advanced]) -> list[Advanced]:
-    """Return those whose fence is the present one."""
+    """Return those whose fence is the present one, and that are not settled yet."""
     column = _SUBSCRIPTIONS.c
     keys = [outbox_rows.digest(each.subscription.key) for each in advanced]
-    fences = dict(connection.execute(sa.select(column.key, column.fence).where(column.key.in_(keys))).all())
+    query = sa.select(column.key, column.fence).where(column.key.in_(keys), column.claimed_until.is_not(None))
+    fences = dict(connection.execute(query.with_for_update()).all())
     return [each for key, each in zip(keys, advanced, strict=True) if fences.get(key) == each.subscription.fence]
 
 
@@ -300,8 +327,7 @@ def forget_ended(connection: sa.Connection, before: datetime) -> int:
     """Forget deliveries that ended before, and digests of versions that nobody stands at; return how many deliveries."""
     ended = _DELIVERIES.c.ended_at < before
     count = connection.execute(sa.delete(_DELIVERIES).where(ended)).rowcount
-    sent, topic, cursor = tables.sent.c, tables.topics.c, _SUBSCRIPTIONS.c
-    live = sa.select(topic.live).where(topic.topic == sent.topic).scalar_subquery()
+    sent, cursor = tables.sent.c, _SUBSCRIPTIONS.c
     needed = sa.exists().where(cursor.topic == sent.topic, cursor.delivered == sent.version)
-    connection.execute(sa.delete(tables.sent).where(sent.version < live, sa.not_(needed)))
+    connection.execute(sa.delete(tables.sent).where(_past(tables.sent), sa.not_(needed)))
     return count

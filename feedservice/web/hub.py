@@ -79,8 +79,8 @@ class Registrar:
         """Have deliveries made and queued in a thread; False when the store cannot be written now."""
         try:
             await asyncio.to_thread(self._register, make)
-        except StoreError:
-            logger.exception("a request to subscribe could not be kept")
+        except StoreError as error:
+            logger.error("a request to subscribe could not be kept: %s (%s)", error, error.hint)  # noqa: TRY400 - no bug of ours
             return False
         self._queued()
         return True
@@ -152,8 +152,8 @@ class Hub:
         """Answer a publisher: our own topics are announced by publishing them, nothing is fetched, and there are no others."""
         try:
             known = await asyncio.to_thread(self._registrar.topics)
-        except StoreError:
-            logger.exception("what a publisher says could not be looked up")
+        except StoreError as error:
+            logger.error("what a publisher says could not be looked up: %s (%s)", error, error.hint)  # noqa: TRY400 - as above
             return told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later", ("retry-after", str(_BUSY)))
         if any(topic not in known for topic in found.topics):
             return told(HTTPStatus.NOT_FOUND, "this hub has no such topic: it serves the feeds of its own site only")
@@ -176,8 +176,8 @@ def _subscribing(found: Subscribing, outbox: Outbox, room: Room, token: Callable
     if found.mode == "subscribe":
         key = SubscriptionKey(protocol=hub.PROTOCOL, topic=found.topic, callback=found.callback)
         # Who has a subscription may always renew it, and is signed for as before.
-        known = outbox.subscription(key)
-        method = known.method if known is not None else method
+        known = outbox.signed_by(key)
+        method = known or method
         reason = ""
         if version is None:
             reason = "this hub has no such topic"
@@ -252,7 +252,7 @@ async def _notify(registrar: Registrar, found: rsscloud.Asked | rsscloud.Refused
         for topic in found.topics:
             key = SubscriptionKey(protocol=rsscloud.PROTOCOL, topic=topic, callback=found.callback)
             version = version_of(outbox, topic, now)
-            if version is not None and (outbox.subscription(key) is not None or has_room(outbox, room, key, host)):
+            if version is not None and (outbox.signed_by(key) is not None or has_room(outbox, room, key, host)):
                 made.append(rsscloud.verification(found, topic, version=version, challenge=token(), now=now))
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -182,6 +183,21 @@ class OutboxContract:
         store.settle(subscriptions=[got(again[0], 2)])
         assert [each.count for each in store.events()] == [2, 1]
 
+    def test_what_is_settled_twice_is_an_event_once(self, store: SqlStore) -> None:
+        """Who does not hear that it was written (the server went in the middle of it) writes it again."""
+        publish(store, 1)
+        store.enqueue([delivery("msg_1"), delivery("msg_2", subject="a")])
+        store.import_subscriptions([subscription(number, delivered=0, tried=0) for number in range(3)])
+        claim = store.claim(NOW, lanes=ALL, lease=LEASE)
+        told, waits = claim.deliveries
+        messages = [dataclasses.replace(ended(told), told=True), later(waits, 30)]
+        readers = [got(claim.subscriptions[0], 1), missed(claim.subscriptions[1], 30), got(claim.subscriptions[2], 1)]
+        assert store.settle(messages, readers) == 0
+        before = (list(store.events()), list(store.deliveries()), list(store.subscriptions()))
+        assert sorted(each.count for each in before[0]) == [0, 2]
+        assert store.settle(messages, readers) == 5
+        assert (list(store.events()), list(store.deliveries()), list(store.subscriptions())) == before
+
     # What is announced.
 
     def test_a_new_outbox_is_empty(self, store: SqlStore) -> None:
@@ -261,6 +277,32 @@ class OutboxContract:
         assert store.topic(TOPIC) is None
         assert store.claim(NOW, lanes=ALL, lease=LEASE).subscriptions == ()
         assert store.next_due(NOW) is None
+
+    def test_versions_that_are_never_live_take_no_room_for_ever(self, store: SqlStore, place: Place) -> None:
+        """A site whose public URL shows nothing new (a dead server in front, a wrong name) is published all the same."""
+        publish(store, 1)
+        publish(store, *range(2, 40), live=False)
+        store.import_subscriptions([subscription(1, delivered=3, tried=3)])
+        store.forget_ended(NOW)
+        with connected(place) as connection:
+            bodies = connection.execute(sa.text("SELECT version FROM topic_bodies ORDER BY version")).scalars().all()
+            digests = connection.execute(sa.text("SELECT version FROM sent ORDER BY version")).scalars().all()
+        # What is live, and the newest, one of which may be seen at any time.
+        assert bodies == [1, *range(32, 40)]
+        assert digests == [1, 3, *range(32, 40)]
+        # One that was looked for all the time and is forgotten does not become live, which would leave nothing to be sent.
+        (looks,) = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries or [None]
+        assert looks is None
+        store.enqueue([delivery("msg_1"), delivery("msg_2")])
+        one, two = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        store.settle([dataclasses.replace(ended(one), live=(TOPIC, 31))])
+        shown = store.topic(TOPIC)
+        assert shown is not None
+        assert shown.version == 1
+        store.settle([dataclasses.replace(ended(two), live=(TOPIC, 32))])
+        shown = store.topic(TOPIC)
+        assert shown is not None
+        assert shown.version == 32
 
     def test_a_retired_topic_keeps_its_number_and_its_subscribers_and_is_sent_to_nobody(self, store: SqlStore) -> None:
         publish(store, 1, 2)
@@ -682,7 +724,45 @@ class OutboxContract:
         store.forget_ended(NOW)
         assert [number for number in range(1, 6) if store.sent(TOPIC, number) is not None] == [2, 4, 5]
 
+    # Rows that cannot be read.
+
+    @pytest.mark.parametrize("lost", ["the key", "a secret", "an outcome"])
+    def test_what_cannot_be_read_keeps_nothing_else_from_being_claimed(
+        self, store: SqlStore, place: Place, keys: Path, lost: str
+    ) -> None:
+        publish(store, 1, 2)
+        store.enqueue([delivery("msg_1"), delivery("msg_2", secret=None, host="other.example:443")])
+        store.import_subscriptions([subscription(1, delivered=1, tried=1), subscription(2, delivered=1, tried=1, secret=None)])
+        text = {"the key": "secret = secret", "a secret": "secret = :x", "an outcome": "last = '[7'"}[lost]
+        with connected(place) as connection:
+            for table in ("deliveries", "subscriptions"):
+                statement = sa.text(f"UPDATE {table} SET {text} WHERE secret IS NOT NULL")
+                connection.execute(statement, {"x": b"\x01" * 40} if ":x" in text else {})
+        if lost == "the key":
+            keys.write_text("0" * 64)
+        with contextlib.closing(open_store(place, key_file=keys)) as other:
+            claim = other.claim(NOW, lanes=ALL, lease=LEASE)
+            assert [each.id for each in claim.deliveries] == ["msg_2"]
+            assert [each.key.callback for each in claim.subscriptions] == [subscription(2).key.callback]
+            assert claim.unread
+            assert all("secret\x02" not in each and "payload" not in each for each in claim.unread)
+            # They are not looked at again at once, and not for ever.
+            assert not other.claim(NOW + SECOND, lanes=ALL, lease=LEASE).unread
+            assert other.claim(NOW + 3600 * SECOND, lanes=ALL, lease=LEASE).unread == claim.unread
+        with connected(place) as connection:
+            states = connection.execute(sa.text("SELECT id, state, attempts FROM deliveries ORDER BY id")).all()
+        assert states == [("msg_1", "queued", 0), ("msg_2", "queued", 2)]
+
     # Secrets.
+
+    def test_an_error_of_the_database_shows_nothing_of_what_was_written(self, store: SqlStore, place: Place) -> None:
+        with connected(place) as connection:
+            connection.execute(sa.text("ALTER TABLE deliveries RENAME TO elsewhere"))
+        with pytest.raises(sa.exc.DatabaseError) as caught:
+            store.enqueue([delivery(target=f"https://hook.example/{'own' * 3}")])
+        said = "".join(traceback.format_exception(caught.value))
+        assert "ownownown" not in said
+        assert "[SQL:" in said
 
     def test_no_secret_is_in_the_database_as_it_is(self, store: SqlStore, place: Place) -> None:
         store.enqueue([delivery()])

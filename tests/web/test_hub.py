@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlencode
 from xmlrpc import client as xmlrpc_client
@@ -276,11 +280,33 @@ def test_a_topic_that_is_not_live_yet_can_be_subscribed_to(ear: Ear) -> None:
 
 def test_when_nothing_can_be_kept_nothing_is_promised(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The error that is logged here is no business of the servers that other tests share.
-    monkeypatch.setattr(logging.getLogger("feedservice.web.hub"), "propagate", False)
+    own = logging.getLogger("feedservice.web.hub")
+    monkeypatch.setattr(own, "propagate", False)
+    told = QueueHandler(SimpleQueue())
+    own.addHandler(told)
     for file in tmp_path.glob("store.sqlite*"):
         file.write_bytes(b"\xff" * file.stat().st_size)
     status, fields, _ = ear.subscribe()
     assert (status, fields["retry-after"], ear.woken) == (503, "30", 0)
+    own.removeHandler(told)
+    line = told.queue.get_nowait()
+    # Why, and what to do, in one line: no statement, and not who asked.
+    assert "restore a backup" in line.getMessage()
+    assert line.exc_text is None
+    assert "reader.example" not in line.getMessage()
+
+
+def test_a_renewal_heals_a_subscription_whose_secret_cannot_be_read(ear: Ear, room: Room, tmp_path: Path) -> None:
+    """The key of the secrets was lost: who renews brings a secret that is sealed with the one that there is now."""
+    ear.add()
+    (here,) = ear.outbox.subscriptions()
+    ear.outbox.import_subscriptions([dataclasses.replace(here, secret=b"old", method="sha512")])
+    (tmp_path / "secrets.key").write_text("0" * 64)
+    with contextlib.closing(open_store(tmp_path / "store.sqlite")) as other:
+        again = Ear(other, room)
+        assert again.subscribe(secret="new")[0] == 202
+        (row,) = again.rows
+        assert (row.secret, json.loads(row.payload)["method"]) == (b"new", "sha512")
 
 
 # rssCloud -----------------------------------------------------------------------------------------------------------------
