@@ -2,12 +2,14 @@
 
     python bench/latency.py 10000 --saves 200
     python bench/latency.py 10000 --saves 50 --subscribers 1000
+    python bench/latency.py 2500 --shape news --saves 50
 
-A site of so many posts (those of `make_corpus.py`) is served by `feedservice run`. The newest post is written again and again,
-as an editor does, and the feed of the site is asked for until its tag is another. Then it is asked steadily, with and without
-posts being saved, for what a pass costs those who read, and last the service is left alone, for its idle cost. With
-``--subscribers``, so many have subscribed to the feed of the site by WebSub, and it is measured when the first and the last of
-them have the saved post. Everything runs on one machine, and what asks takes its share of it.
+A site of so many posts (those of `make_corpus.py`, or with ``--shape news`` of `news.py`) is served by `feedservice run`. The
+newest post is written again and again, as an editor does, and the feed of the site is asked for until its tag is another; in
+a site of news, new posts are written too. Then it is asked steadily, with and without posts being saved, for what a pass
+costs those who read, and last the service is left alone, for its idle cost. With ``--subscribers``, so many have subscribed
+to the feed of the site by WebSub, and it is measured when the first and the last of them have the saved post. Everything runs
+on one machine, and what asks takes its share of it.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import make_corpus
+import news
 
 from feedservice.deliveries import Subscription, SubscriptionKey
 from feedservice.store.sql import open_store
@@ -44,7 +47,8 @@ announce:
   callbacks: {allow: [127.0.0.0/8]}
 """
 
-FEED = "/feeds/all.atom"
+FEEDS = {"blog": "/feeds/all.atom", "news": "/feed.xml"}
+"""Shape of a site → the feed that is asked for."""
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 600.0
 
@@ -52,10 +56,11 @@ PATIENCE = 600.0
 class Service:
     """A running service, and one connection to it."""
 
-    def __init__(self, root: Path) -> None:
-        """Start it, and wait until it serves."""
+    def __init__(self, root: Path, feed: str) -> None:
+        """Start it, and wait until it serves; ``feed`` is the path of the feed that is asked for."""
         self.root = root
-        self.log = root / "log"
+        self.feed = feed
+        self.log = root.with_name("log")
         program = Path(sys.executable).with_name("feedservice")
         self.began = time.perf_counter()
         with self.log.open("wb") as log:
@@ -77,7 +82,7 @@ class Service:
 
     def tag(self) -> str | None:
         """Return the tag of the feed as it is served now."""
-        self.connection.request("HEAD", FEED)
+        self.connection.request("HEAD", self.feed)
         answer = self.connection.getresponse()
         answer.read()
         return answer.getheader("etag")
@@ -99,9 +104,9 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[Service]:
+def running(root: Path, feed: str) -> Iterator[Service]:
     """Run a service for as long as the context lasts."""
-    service = Service(root)
+    service = Service(root, feed)
     try:
         yield service
     finally:
@@ -117,16 +122,16 @@ def save(path: Path, number: int) -> float:
     return time.perf_counter()
 
 
-def latencies(service: Service, post: Path, count: int) -> list[float]:
-    """Save a post again and again; return the seconds from each close to the other tag."""
+def latencies(service: Service, write: Callable[[int], float], count: int) -> list[float]:
+    """Write a post again and again; return the seconds from each close, which ``write`` returns, to the other tag."""
     found = []
     for number in range(count):
         before = service.tag()
-        closed = save(post, number)
+        closed = write(number)
         while service.tag() == before:
             if time.perf_counter() - closed > 60:
                 sys.exit("the saved post was not published")
-            time.sleep(0.001)
+            time.sleep(0.004)
         found.append(time.perf_counter() - closed)
         time.sleep(0.1 + 0.037 * (number % 7))
     return found
@@ -163,12 +168,12 @@ class Callbacks(threading.Thread):
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         writer.close()
 
-    def subscribe(self, root: Path, count: int) -> None:
+    def subscribe(self, root: Path, feed: str, count: int) -> None:
         """Subscribe so many, on 200 hosts, to the feed of the site; no service is running."""
         now = datetime.now(UTC)
         hosts = [f"127.0.1.{1 + number % 200}:{self.port}" for number in range(count)]
         store = open_store(root / ".feedservice" / "store.sqlite")
-        topic = next(each for each in store.topic_versions() if each.endswith(FEED))
+        topic = next(each for each in store.topic_versions() if each.endswith(feed))
         version = store.topic_versions()[topic]
         store.import_subscriptions(
             Subscription(
@@ -205,17 +210,18 @@ def measure_notified(root: Path, post: Path, options: argparse.Namespace) -> Non
     """Print when subscribers are notified of a saved post."""
     with (root / "config.yaml").open("a", encoding="utf-8") as file:
         file.write(TOLD)
-    with running(root):
+    feed = FEEDS[options.shape]
+    with running(root, feed):
         pass
     callbacks = Callbacks()
-    callbacks.subscribe(root, options.subscribers)
+    callbacks.subscribe(root, feed, options.subscribers)
     print(f"{options.posts:,} posts, {options.subscribers:,} subscribers of the site's feed")
     print()
     print("| milliseconds                       |      p50 |      p99 |    worst |  times |")
     print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
-    with running(root) as service:
+    with running(root, feed) as service:
         first, last = notified(callbacks, post, options.saves, options.subscribers)
-        passes = [line for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+        passes = made(service)
         took = [float(line["seconds"]) for line in passes]
         told("close() to the first notified", first)
         told("of it: the pass", took)
@@ -272,7 +278,7 @@ def tell_stages(passes: Sequence[dict[str, Any]]) -> None:
 
 def newest(root: Path) -> Path:
     """Return the post with the latest date: it is in the window of the feed of everything."""
-    dated = {path: text for path in (root / "content").rglob("*.md") if (text := date_of(path))}
+    dated = {path: text for path in root.rglob("*.md") if (text := date_of(path))}
     return max(dated, key=lambda path: dated[path])
 
 
@@ -282,45 +288,63 @@ def date_of(path: Path) -> str:
         return next((line for line in file if line.startswith("date:")), "")
 
 
+def measure_saved(root: Path, post: Path, options: argparse.Namespace) -> None:
+    """Print how long saved posts take, and what the waiting costs."""
+    feed, number = FEEDS[options.shape], options.posts
+
+    def edited(number: int) -> float:
+        return save(post, number)
+
+    def added(number: int) -> float:
+        news.add(root, options.posts + number, options.posts)
+        return time.perf_counter()
+
+    with running(root, feed) as service:
+        print(f"{number:,} posts. First start: ready in {service.ready:.2f} s; {service.memory():.0f} MB resident")
+    with running(root, feed) as service:
+        print(f"Restart with nothing changed: ready in {service.ready:.2f} s; {service.memory():.0f} MB resident")
+        print()
+        print("| milliseconds                       |      p50 |      p99 |    worst |  times |")
+        print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
+        found = latencies(service, edited, options.saves)
+        passes = made(service)
+        told("close() to new bytes over HTTP", found)
+        took = [float(line["seconds"]) for line in passes]
+        told("of it: the pass", took)
+        told("of it: noticing, holding, asking", [found[number] - took[number] for number in range(min(len(found), len(took)))])
+        if options.shape == "news":
+            told("the same with a new post", latencies(service, added, options.saves))
+            told("of it: the pass", [float(line["seconds"]) for line in made(service)[len(passes) :]])
+        told("an answer, nothing else going on", steady(service, 10))
+        told("an answer, a post saved 3 × a second", while_saving(post, lambda: steady(service, 10)))
+        tell_stages(passes)
+        time.sleep(2)
+        before = service.processor()
+        time.sleep(options.idle)
+        used = (service.processor() - before) / options.idle
+        print(f"Idle: {used:.2%} of a core over {options.idle:g} s; {service.memory():.0f} MB resident")
+
+
+def made(service: Service) -> list[dict[str, Any]]:
+    """Return what the log says of passes after something was saved."""
+    return [line for line in service.lines() if "stages" in line and "content" in line["reasons"]]
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description="Measure from a saved post to the new bytes over HTTP.")
     parser.add_argument("posts", type=int, nargs="?", default=10_000)
     parser.add_argument("--saves", type=int, default=200)
+    parser.add_argument("--shape", choices=tuple(FEEDS), default="blog")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds; a minute has one look at every file")
     parser.add_argument("--subscribers", type=int, default=0, help="measure when so many are notified, and nothing else")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        make_corpus.make(root, options.posts)
+        root = Path(folder) / "site"
+        (news if options.shape == "news" else make_corpus).make(root, options.posts)
         shutil.rmtree(root / "layouts", ignore_errors=True)
-        post = newest(root)
-        if options.subscribers:
-            measure_notified(root, post, options)
-            return
-        with running(root) as service:
-            print(f"{options.posts:,} posts. First start: ready in {service.ready:.2f} s")
-        with running(root) as service:
-            print(f"Restart with nothing changed: ready in {service.ready:.2f} s; {service.memory():.0f} MB resident")
-            print()
-            print("| milliseconds                       |      p50 |      p99 |    worst |  times |")
-            print("| ---------------------------------- | -------- | -------- | -------- | ------ |")
-            found = latencies(service, post, options.saves)
-            passes = [line for line in service.lines() if "stages" in line and "content" in line["reasons"]]
-            told("close() to new bytes over HTTP", found)
-            took = [float(line["seconds"]) for line in passes]
-            told("of it: the pass", took)
-            told(
-                "of it: noticing, holding, asking", [found[number] - took[number] for number in range(min(len(found), len(took)))]
-            )
-            told("an answer, nothing else going on", steady(service, 10))
-            told("an answer, a post saved 3 × a second", while_saving(post, lambda: steady(service, 10)))
-            tell_stages(passes)
-            time.sleep(2)
-            before = service.processor()
-            time.sleep(options.idle)
-            used = (service.processor() - before) / options.idle
-            print(f"Idle: {used:.2%} of a core over {options.idle:g} s; {service.memory():.0f} MB resident")
+        measure = measure_notified if options.subscribers else measure_saved
+        measure(root, newest(root), options)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 The same arguments give the same bytes, on every machine. A post is about 7 KB of Markdown, half of them Japanese: headings,
 paragraphs with links and emphasis, lists, a table, a code block, a quotation. Every post has one of 100 categories and three
-of 40 tags; the posts lie in folders of at most 1,000 below ``content/posts/``.
+of 40 tags; the posts lie in folders of at most 1,000 below ``content/posts/``. With ``--shape news`` they are those of
+``news.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import news
 
 CATEGORIES = 100
 TAGS = 40
@@ -206,8 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write a corpus of posts for measuring.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("count", type=int)
+    parser.add_argument("--shape", choices=("blog", "news"), default="blog", help="news: posts of 40 KB, for feedservice alone")
     arguments = parser.parse_args()
-    total = make(arguments.directory, arguments.count)
+    total = (news.make if arguments.shape == "news" else make)(arguments.directory, arguments.count)
     print(f"{arguments.count} posts, {total / arguments.count:.0f} bytes each, in {arguments.directory}")
 
 
