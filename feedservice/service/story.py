@@ -45,7 +45,9 @@ def tells(outcome: Outcome, before: Report | None) -> bool:
     report = outcome.report
     if report is None or before is None or any(each.changed for each in report.published):
         return True
-    if set(outcome.wanted.reasons) - {"rescan", "time"}:
+    asked = set(outcome.wanted.reasons) - {"rescan", "time"}
+    # A file that is no post of ours may be the log itself: a line about it would be the next change of it.
+    if asked and (asked != {"content"} or report.read):
         return True
     return (report.posts, report.live, report.refused) != (before.posts, before.live, before.refused)
 

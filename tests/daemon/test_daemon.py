@@ -35,6 +35,16 @@ def test_what_is_saved_is_served(site: Site) -> None:
     site.serves("Changed", "First")
 
 
+def test_a_log_among_the_posts_is_no_news_to_itself(site: Site) -> None:
+    site.config.write_text(CONFIG + "content: {directory: .}\n", "utf-8")
+    site.start()
+    for number in range(2, 5):
+        site.write(f"{number}.md", post(f"Post {number}", f"2025-01-0{number + 4}"))
+        wait_for(lambda number=number: f"Post {number}" in site.titles())
+    # Each line of the log is a change of a file that is no post: about those there is none.
+    assert [line["message"] for line in site.passes() if not line["feeds_changed"]] == []
+
+
 def test_a_post_that_is_renamed_moved_in_moved_out_or_deleted(site: Site, tmp_path: Path) -> None:
     site.start()
     (tmp_path / "elsewhere").mkdir()
