@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _STAGED = ".feedservice-new"
@@ -76,6 +77,34 @@ def alike(staged: Staged) -> bool:
 def commit(staged: Staged) -> None:
     """Give a staged file its name (POSIX ``rename``: atomic)."""
     staged.temporary.replace(staged.target)
+
+
+@contextlib.contextmanager
+def held(targets: Iterable[Path]) -> Iterator[None]:
+    """Keep what the targets are now until all of them are replaced, and let go of it in a thread.
+
+    A rename over the last name of a file frees its blocks, which takes milliseconds for a large one; who waits for the new bytes
+    need not wait for that.
+    """
+    descriptors: list[int] = []
+    for target in targets:
+        # One that is not there, or of which the system gives us no more, is let go of at once.
+        with contextlib.suppress(OSError):
+            descriptors.append(os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK))
+    try:
+        yield
+    finally:
+        if descriptors:
+            try:
+                threading.Thread(target=_let_go, args=(descriptors,), name="let go").start()
+            except RuntimeError:
+                # The system has no thread to spare.
+                _let_go(descriptors)
+
+
+def _let_go(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def discard(staged: Staged) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,8 +25,12 @@ from feedservice.service.compress import SMALLEST, SUFFIXES, compress
 from feedservice.service.files import Staged
 from feedservice.service.shelf import stat_of
 
-_AHEAD = 8
-"""Bodies that wait for a processor to compress them: large ones are not all held."""
+_AHEAD = 32
+"""Files that wait for a processor to compress them, or for the disk: large bodies are not all held."""
+_WRITERS = 4
+"""Files that are written at once: a journal takes what several have waited for in one go."""
+_HELD = 64
+"""Files that are replaced whose insides are let go of afterwards, most."""
 
 
 class Output:
@@ -55,9 +60,10 @@ class Output:
         self._staged: list[Staged] = []
         self._surplus: list[Path] = []
         self._made: set[Path] = set()
-        self._waiting: deque[Future[list[Staged]]] = deque()
-        # The compressors release the interpreter's lock, so threads do.
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="compress")
+        self._waiting: deque[Future[Staged]] = deque()
+        # The compressors release the interpreter's lock, so threads do: one for each processor, while others wait for the disk.
+        self._threads = ThreadPoolExecutor(_WRITERS, thread_name_prefix="stage")
+        self._processors = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -94,7 +100,10 @@ class Output:
             if changed:
                 self._surplus += [target.with_name(target.name + SUFFIXES[name]) for name in SUFFIXES if name not in beside]
             self._note_missing(target.parent)
-            self._waiting.append(self._threads.submit(_stage, target, body, beside, changed=changed))
+            tasks = [self._threads.submit(self._stage_coded, coding, file, body) for coding, file in beside.items()]
+            self._waiting.extend(tasks)
+            if changed:
+                self._waiting.append(self._threads.submit(files.stage, target, body))
             self._gather(_AHEAD)
         etag = etag or hashlib.blake2b(body, digest_size=16).hexdigest()
         known = self._before.get(path)
@@ -141,8 +150,9 @@ class Output:
     def commit(self) -> None:
         """Rename everything that is staged, the coded forms of a file before the file. Raises ``OSError``."""
         self._gather(0)
-        for staged in self._staged:
-            files.commit(staged)
+        with files.held(staged.target for staged in self._staged[:_HELD]):
+            for staged in self._staged:
+                files.commit(staged)
         folders = {staged.target.parent for staged in self._staged}
         self._staged.clear()
         self._made.clear()
@@ -156,7 +166,7 @@ class Output:
         for future in self._waiting:
             # What went wrong is what led here, or no longer matters.
             if not future.cancel() and future.exception() is None:
-                self._staged += future.result()
+                self._staged.append(future.result())
         self._waiting.clear()
         for staged in self._staged:
             files.discard(staged)
@@ -169,7 +179,12 @@ class Output:
 
     def _gather(self, leave: int) -> None:
         while len(self._waiting) > leave:
-            self._staged += self._waiting.popleft().result()
+            self._staged.append(self._waiting.popleft().result())
+
+    def _stage_coded(self, coding: str, file: Path, body: bytes) -> Staged:
+        with self._processors:
+            coded = compress(coding, body)
+        return files.stage(file, coded)
 
     def _measured(self) -> Iterator[Published]:
         """Give every published file the sizes of its coded forms, now that they are there."""
@@ -180,17 +195,3 @@ class Output:
             target = self.root / each.path
             sizes = {coding: target.with_name(target.name + SUFFIXES[coding]).stat().st_size for coding in each.codings}
             yield dataclasses.replace(each, codings=sizes)
-
-
-def _stage(target: Path, body: bytes, beside: dict[str, Path], *, changed: bool) -> list[Staged]:
-    staged: list[Staged] = []
-    try:
-        for coding, path in beside.items():
-            staged.append(files.stage(path, compress(coding, body)))
-        if changed:
-            staged.append(files.stage(target, body))
-    except OSError:
-        for each in staged:
-            files.discard(each)
-        raise
-    return staged

@@ -62,3 +62,17 @@ def test_a_directory_in_the_way_is_an_error_that_leaves_nothing(tmp_path: Path) 
         files.commit(staged)
     files.discard(staged)
     assert [path.name for path in tmp_path.iterdir()] == ["feed.atom"]
+
+
+def test_what_is_replaced_is_let_go_of_afterwards(tmp_path: Path) -> None:
+    targets = [tmp_path / "there", tmp_path / "missing", tmp_path / "link"]
+    targets[0].write_bytes(b"old")
+    targets[2].symlink_to(tmp_path / "loop" / "..")
+    staged = [files.stage(target, b"new") for target in targets]
+    with files.held(targets):
+        for each in staged:
+            files.commit(each)
+        assert [target.read_bytes() for target in targets] == [b"new"] * 3
+    with files.held([]):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "missing", "there"]

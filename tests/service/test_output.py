@@ -48,6 +48,23 @@ def test_the_same_bytes_give_the_same_coded_bytes(coding: str) -> None:
     assert compress(coding, BODY) == compress(coding, BODY)
 
 
+@pytest.mark.parametrize("size", [512, 70_000, 300_000, 5_000_000])
+def test_coded_forms_of_every_size_decode_to_it(size: int) -> None:
+    body = b"".join(b"<p>%d</p>" % number for number in range(size // 9))
+    coded = {coding: compress(coding, body) for coding in ALL}
+    assert gzip.decompress(coded["gzip"]) == brotli.decompress(coded["br"]) == zstd.decompress(coded["zstd"]) == body
+    assert max(len(coded["br"]), len(coded["zstd"])) < len(body) / 2
+
+
+def test_a_file_that_cannot_be_staged_leaves_nothing_of_the_others(tmp_path: Path) -> None:
+    put(tmp_path, BODY)
+    (tmp_path / "a" / ".feed.atom.br.feedservice-new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        put(tmp_path, BODY + b"<!-- new -->")
+    assert (tmp_path / "a" / "feed.atom").read_bytes() == BODY
+    assert names(tmp_path) == [".feed.atom.br.feedservice-new", "feed.atom", "feed.atom.br", "feed.atom.gz", "feed.atom.zst"]
+
+
 def test_what_is_current_is_not_touched(tmp_path: Path) -> None:
     put(tmp_path, BODY)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
