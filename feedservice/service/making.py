@@ -272,7 +272,8 @@ class Making:
         of = dict(zip((each.id for each in feed.window), feed.keys, strict=False))
         shelved = Shelved(
             key=spec.key,
-            inputs=self._inputs(spec, feed.keys) if self.store is not None else "",
+            # What there was no room for is asked for no more: the next window is what was shown.
+            inputs=self._inputs(spec, feed.keys[: made.fitted]) if self.store is not None else "",
             updated=made.head.updated,
             ids=ids,
             keys=tuple(of[name] for name in ids) if of else (),

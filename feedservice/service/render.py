@@ -77,6 +77,8 @@ class Made:
     documents: tuple[Document, ...]
     total: int
     """Entries of the feed."""
+    fitted: int
+    """Entries of the window that the documents have room for."""
     entries: tuple[Entry, ...]
     """The newest ``PREVIEWED`` of them with their text; empty when there are no pages."""
     window: tuple[Named, ...]
@@ -286,6 +288,7 @@ def _feed(
         head=head,
         documents=documents,
         total=len(documents[0].entries),
+        fitted=shown,
         entries=tuple(entry for entry in texts if entry.id in present),
         window=tuple(window),
         members=tuple(members),

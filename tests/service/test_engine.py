@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,9 @@ import pytest
 
 from feedservice.config import Loaded, load
 from feedservice.errors import RefusedError
+from feedservice.feeds import assemble
 from feedservice.feeds.selection import Reason
+from feedservice.model import Document, FeedHead, Fragment
 from feedservice.service import publish, roster, workers
 from feedservice.service.engine import Engine
 from feedservice.service.report import Happening, Report
@@ -357,6 +359,33 @@ def test_texts_of_pages_come_from_the_store(engine: Engine, make_site: MakeSite,
     assert rendered == ["d.md"]
     page = (engine.out / "feeds" / "all" / "index.html").read_text()
     assert page.count("本文です。") >= 4
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_feed_with_a_window_too_large_for_its_budget_is_made_when_it_changes(
+    engine: Engine, make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, restart: bool
+) -> None:
+    extra = "feeds: {max_bytes: 30K}\n"
+    posts = {f"{n}.md": post(f"t{n}", f"2025-05-0{n} 09:00", f"categories: [c{n % 2}]\n", body="あ" * 3000) for n in range(1, 9)}
+    made: list[str] = []
+    real = assemble.document
+
+    def watched(head: FeedHead, name: str, fragments: Sequence[Fragment]) -> Document:
+        made.append(f"{head.spec.key}.{name}")
+        return real(head, name, fragments)
+
+    engine.build(make_site(posts, extra), now=NOW)
+    assert titles(engine) == ["t8", "t7"]
+    if restart:
+        engine = again(engine)
+    monkeypatch.setattr(assemble, "document", watched)
+    engine.build(make_site({"9.md": post("t9", "2025-05-09 09:00", "categories: [c1]\n", body="あ" * 3000)}, extra), now=NOW)
+    assert sorted(made) == [f"{key}.{name}" for key in ("all", "c1") for name in ("atom", "json", "rss")]
+    assert (titles(engine), titles(engine, "feeds/c0.atom")) == (["t9", "t8"], ["t8", "t6"])
+    made.clear()
+    engine.build(make_site({}, extra), now=NOW)
+    assert made == []
+    engine.close()
 
 
 def test_a_post_that_links_to_another_follows_it(engine: Engine, make_site: MakeSite) -> None:
