@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 LATEST = 4
 """Posts that the index shows of each feed."""
 
+MOST_TEXT = 256 * 1024
+"""Bytes of text that the page of a feed has: people read the newest, and a page of a megabyte is slow to come and to show."""
+FEWEST = 5
+"""Entries that it has however long they are."""
+
 NAMES: Mapping[str, str] = MappingProxyType({"atom": "Atom", "rss": "RSS", "json": "JSON Feed"})
 """Format → what people call it."""
 
@@ -94,9 +99,22 @@ def index(site: SitePage, previews: Sequence[Preview]) -> bytes:
 
 
 def preview(site: SitePage, shown: Preview, siblings: Sequence[FeedSpec]) -> bytes:
-    """Return the page of one feed with all entries given; ``siblings`` are the site's feeds, with or without this one."""
+    """Return the page of one feed; ``siblings`` are the site's feeds, with or without this one.
+
+    It has the entries given as far as their text is no more than ``MOST_TEXT``, and ``FEWEST`` of them anyway.
+    """
+    shown = dataclasses.replace(shown, entries=_fitting(shown))
     others = [spec for spec in siblings if spec.key != shown.spec.key]
     return _page("preview.html.j2", site, alternates([shown.spec, *others]), shown=shown, siblings=others)
+
+
+def _fitting(shown: Preview) -> Sequence[Entry]:
+    size = 0
+    for at, entry in enumerate(shown.entries if shown.spec.full else ()):
+        size += len(entry.html.encode("utf-8", "surrogatepass"))
+        if size > MOST_TEXT and at >= FEWEST:
+            return shown.entries[:at]
+    return shown.entries
 
 
 def snippet(specs: Sequence[FeedSpec]) -> bytes:

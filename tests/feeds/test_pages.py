@@ -212,6 +212,17 @@ def test_a_preview_shows_all_entries_as_subscribers_get_them() -> None:
     assert "全20件のうち、新しい7件" in found.text_content()
 
 
+@pytest.mark.parametrize(
+    ("letters", "full", "expected"), [(100, True, 20), (5_000, True, 17), (50_000, True, 5), (50_000, False, 20)]
+)
+def test_a_preview_is_no_longer_than_people_wait_for(letters: int, full: bool, expected: int) -> None:
+    posts = [entry(number, html=f"<p>{'あ' * letters}</p>") for number in range(20)]
+    page = pages.preview(site(), shown(spec(full=full), posts, total=50), [])
+    found = tree(page)
+    assert len(found.xpath("//article")) == expected
+    assert f"全50件のうち、新しい{expected}件" in found.text_content()
+
+
 def test_a_feed_of_summaries_shows_no_full_text() -> None:
     page = pages.preview(site(), shown(spec(full=False), POSTS), []).decode()
     assert "要約3" in page
