@@ -33,7 +33,8 @@ def engine_of(loaded: Loaded, server: ForkServer) -> Engine:
         planned = Announcer(store_of(engine), out).plan(revisions, roster.plan.specs, roster.out, roster.config, now, events)
         return {} if planned is None else {"announcement": planned}
 
-    engine = Engine(root / config.state, lambda _folder: storage.opened(loaded), out=out, announce=announce, server=server)
+    file = storage.FILE if config.store is None else None
+    engine = Engine(root / config.state, lambda _: storage.opened(loaded), out=out, announce=announce, file=file, server=server)
     return engine
 
 

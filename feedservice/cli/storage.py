@@ -12,7 +12,8 @@ from feedservice.errors import RefusedError
 if TYPE_CHECKING:
     from feedservice.store.sql import SqlStore
 
-_FILE = "store.sqlite"
+FILE = "store.sqlite"
+"""In the state directory, where no database is named."""
 
 
 def exists(loaded: Loaded) -> bool:
@@ -36,4 +37,4 @@ def opened(loaded: Loaded) -> SqlStore:
 
 
 def _file(loaded: Loaded) -> Path:
-    return loaded.root / loaded.config.state / _FILE
+    return loaded.root / loaded.config.state / FILE

@@ -16,7 +16,7 @@ import gc
 import itertools
 import json
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from feedservice.config import Loaded
@@ -53,14 +53,14 @@ class Engine:
         *,
         out: Path,
         announce: Announce | None = None,
-        file: str = "store.sqlite",
+        file: str | None = "store.sqlite",
         server: ForkServer | None = None,
     ) -> None:
         """Keep everything; the store is opened by the first pass.
 
         ``state`` is the state directory, ``out`` the output directory. ``file`` is how the names of the store's files in the
-        state directory begin: when they are damaged they are put aside. With a ``server`` posts are read and rendered in its
-        processes: none of them can end this one.
+        state directory begin: when they are damaged they are put aside. None: the store is a database, nobody's to put aside.
+        With a ``server`` posts are read and rendered in its processes: none of them can end this one.
         """
         self.state = state
         self.out = out
@@ -199,10 +199,8 @@ class Engine:
             try:
                 memory = recall(files)
             except (StoreError, ValueError) as error:
-                if isinstance(error, StoreError) and not error.damaged:
-                    raise
-                rebuilt = [self._put_aside(error)]
-                memory = recall()
+                memory, problem = self._mended(error, recall)
+                rebuilt = [problem]
         exported = publish.exported(loaded, memory.facts.get(history.FACT), served)
         self._problems = [*rebuilt, *exported.scan_problems]
         memory.first_seen = exported.first_seen | memory.first_seen
@@ -210,6 +208,28 @@ class Engine:
         inputs = memory.facts.get(history.INPUTS_FACT)
         memory.inputs = json.loads(inputs) if inputs is not None else exported.inputs
         return memory
+
+    def _mended(self, error: StoreError | ValueError, recall: Callable[[], Memory]) -> tuple[Memory, Problem]:
+        """Have what cannot be read forgotten, no more than must be; return what can be read, and what is to be said."""
+        if isinstance(error, ValueError):
+            # The database is well, and one of its rows is not: subscribers and deliveries stand in others.
+            with contextlib.suppress(ValueError):
+                return self._renewed(error, recall)
+        elif not error.damaged:
+            raise error
+        if self._file is None:
+            raise RefusedError(f"{error}", "restore a backup of the database; nothing was changed") from error
+        problem = self._put_aside(error)
+        return recall(), problem
+
+    def _renewed(self, error: ValueError, recall: Callable[[], Memory]) -> tuple[Memory, Problem]:
+        """Forget the rows that are made anew from the content. Raises ``ValueError`` when it is another that cannot be read."""
+        forgotten = self.store.renew(datetime.now(UTC))
+        memory = recall()
+        counts = ", ".join(f"{number} {table}" for table, number in forgotten.items())
+        message = f"{error}; what the store knew of posts and files is made anew (forgotten: {counts})"
+        hint = "nothing else was touched: ids, subscribers, deliveries and history are kept; look whether the disk is well"
+        return memory, Problem(rule="store.renewed", severity=Severity.ERROR, message=message, hint=hint, path=str(self.state))
 
     def _put_aside(self, error: Exception) -> Problem:
         """Give the files of a damaged store other names, so that the next one is new; return what is to be said."""

@@ -267,6 +267,14 @@ class Store(Protocol):
         """Forget the past versions that were replaced before this instant, and return how many they were."""
         ...
 
+    def renew(self, at: datetime) -> Mapping[str, int]:
+        """Forget what is made anew from the content when a row of it cannot be read; return table → how many rows.
+
+        These are all posts, their bodies, and the feeds. A document that cannot be read becomes a past version, replaced ``at``
+        this instant, whose date of change is kept and whose entries are not known. Nothing else is touched.
+        """
+        ...
+
     def integrity(self) -> tuple[Problem, ...]:
         """Read everything and return what is damaged. This takes time and memory bandwidth, not locks."""
         ...

@@ -63,6 +63,8 @@ def _postgresql_insert(table: sa.Table, /) -> postgresql.Insert:
     return postgresql.insert(table)
 
 
+_LOCKS = "SET lock_timeout = '10s'"
+"""As long as SQLite waits."""
 _PATIENT: Mapping[str, object] = {
     "connect_timeout": 10,
     # A server that is gone without a word (power, a firewall that forgets) is noticed after half a minute, not after hours.
@@ -99,8 +101,11 @@ DIFFERENCES: Mapping[str, Differences] = {
     "postgresql": Differences(
         insert=_postgresql_insert,
         value="%s",
-        writer_settings=(),
-        reader_settings=("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",),
+        writer_settings=(_LOCKS,),
+        reader_settings=(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            _LOCKS,
+        ),
         begin_write=None,
         begin_read=None,
         # Any number will do as long as it stays the same.
@@ -114,26 +119,40 @@ DIFFERENCES: Mapping[str, Differences] = {
 
 _WRITABLE = "make the file and its directory writable for the user that runs feedservice"
 DAMAGED = "restore a backup, or move the file away: posts are read anew, but ids, past versions and dates of change are forgotten"
+_BUSY = "another process is writing: wait for it, or stop it"
+_FULL = "free some space; nothing was changed"
 HINTS: Mapping[str, str] = {
     "SQLITE_NOTADB": DAMAGED,
     "SQLITE_CORRUPT": DAMAGED,
-    "SQLITE_FULL": "free some space; nothing was changed",
-    "SQLITE_BUSY": "another process is writing: wait for it, or stop it",
+    "SQLITE_FULL": _FULL,
+    "SQLITE_BUSY": _BUSY,
     "SQLITE_READONLY": _WRITABLE,
     "SQLITE_PERM": _WRITABLE,
     "SQLITE_CANTOPEN": _WRITABLE,
     "SQLITE_IOERR": "the disk or the file system reports errors: look at the system's log",
+    # PostgreSQL (its manual, appendix A).
+    "25006": "the server takes no changes: name the primary, and not a copy of it",
+    "42501": "let the user of the database make and change tables in its schema: GRANT USAGE, CREATE ON SCHEMA … TO …",
+    "53100": _FULL,
+    "53300": "the server has no room for another connection: raise max_connections, or find who holds them",
+    "55P03": _BUSY,
+    "58": "the server reports errors of its disk or file system: look at its log",
+    "XX": "the server reports damage: look at its log, and restore a backup; nothing was changed",
 }
-"""Beginning of SQLite's name for an error → what to do."""
+"""Beginning of SQLite's name for an error, or of PostgreSQL's code → what to do."""
 
 
 def is_failure(error: sa.exc.DatabaseError) -> bool:
     """Return whether it is the database that failed, and not a statement of ours that is wrong."""
-    failed = type(error) in {sa.exc.DatabaseError, sa.exc.OperationalError}
+    failed = type(error) in {sa.exc.DatabaseError, sa.exc.OperationalError} or _known(error.orig) is not None
     return failed and getattr(error.orig, "sqlite_errorname", "") != "SQLITE_ERROR"
 
 
 def hint(error: BaseException | None) -> str:
     """Return what to do about a driver's error."""
-    name = str(getattr(error, "sqlite_errorname", ""))
-    return next((advice for known, advice in HINTS.items() if name.startswith(known)), "see that the database can be reached")
+    return _known(error) or "see that the database can be reached"
+
+
+def _known(error: BaseException | None) -> str | None:
+    name = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "")
+    return next((advice for known, advice in HINTS.items() if name.startswith(known)), None)

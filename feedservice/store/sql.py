@@ -202,6 +202,11 @@ class SqlStore(SqlOutbox):
         refuse_other_zones("before", before)
         return self._write(lambda connection: writes.prune(connection, before))
 
+    def renew(self, at: datetime) -> Mapping[str, int]:
+        """See ``Store.renew``."""
+        refuse_other_zones("at", at)
+        return self._write(lambda connection: writes.renew(connection, self._ways.insert, at))
+
     def integrity(self) -> tuple[Problem, ...]:
         """See ``Store.integrity``."""
         said: list[str] = []

@@ -129,6 +129,22 @@ def prune(connection: sa.Connection, before: datetime) -> int:
     return connection.execute(sa.delete(tables.versions).where(tables.versions.c.replaced_at < before)).rowcount
 
 
+def renew(connection: sa.Connection, insert: Insert, at: datetime) -> Mapping[str, int]:
+    """Forget the index, and move the documents that cannot be read to the past; see ``Store.renew``."""
+    connection.execute(sa.delete(tables.bodies))
+    forgotten = {table.name: connection.execute(sa.delete(table)).rowcount for table in (tables.posts, tables.feeds)}
+    unread: list[str] = []
+    for row in connection.execute(sa.select(tables.documents)).all():
+        try:
+            rows.document(row)
+        except (ValueError, TypeError, LookupError):
+            unread.append(row.path)
+            kept = {"path": row.path, "etag": row.etag, "last_modified": row.last_modified, "digests": "[]", "replaced_at": at}
+            upsert(connection, insert, tables.versions, [kept])
+    _forget(connection, tables.documents, unread)
+    return forgotten | {tables.documents.name: len(unread)}
+
+
 def _forget(connection: sa.Connection, table: sa.Table, paths: Collection[str]) -> None:
     for batch in batches(paths):
         connection.execute(sa.delete(table).where(table.c.path.in_(batch)))

@@ -61,6 +61,47 @@ def test_every_verb_finds_the_database(url: str, tmp_path: Path, monkeypatch: py
     assert "in all: rank 1" in run("explain", "first.md").stdout
 
 
+@pytest.mark.judge
+def test_a_row_of_the_database_that_cannot_be_read_costs_no_subscriber(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is put aside and begun anew when it is damaged; a database is nobody's to put aside, nor is a file beside it."""
+    monkeypatch.chdir(tmp_path)
+    announce = "announce: {environment: test, websub: {hub: embedded}, verify: 'off'}\n"
+    (tmp_path / "config.yaml").write_text(CONFIG + f"store: {url}\n{announce}", encoding="utf-8")
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "first.md").write_text("---\ntitle: First\ndate: 2025-11-17\n---\ntext\n", encoding="utf-8")
+    assert run("build").exit_code == 0
+    # Of another site, or from before the database was named: not this store's.
+    beside = tmp_path / ".feedservice" / "store.sqlite"
+    beside.write_bytes(b"")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    kept = ("subscriptions", "topics", "topic_bodies", "ledger", "events", "documents")
+
+    def held() -> list[object]:
+        with engine.connect() as connection:
+            return [connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY 1").all() for table in kept]
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO subscriptions VALUES ('\\x01', 'websub', '\\x01', '\\x01', '\\x01', NULL, 'sha256', '', 1, 9, 1, 1, 1, 0, 1,"
+            " NULL, 1, NULL)"
+        )
+        connection.exec_driver_sql("UPDATE posts SET record = '\\x00'")
+    before = held()
+    again = run("build")
+    assert (again.exit_code, "store.renewed" in again.output) == (1, True), again.output
+    assert held() == before
+    assert run("build").exit_code == 0
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE meta SET value = 'never' WHERE key = 'pass.at'")
+    # What is not made anew is nobody's to forget.
+    refused = run("build")
+    assert (refused.exit_code, "restore a backup of the database" in refused.output) == (4, True), refused.output
+    assert held() == before
+    assert beside.is_file()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

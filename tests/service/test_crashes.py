@@ -18,6 +18,7 @@ import pytest
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
+from feedservice.model import Severity
 from feedservice.service import chronicle, files, ledgerfile
 from feedservice.service.engine import Engine
 from feedservice.store import Store
@@ -206,7 +207,7 @@ def test_a_full_disk_changes_nothing(make_site: MakeSite, monkeypatch: pytest.Mo
         agree(loaded)
 
 
-@pytest.mark.parametrize("harm", ["nonsense", "missing", "page"])
+@pytest.mark.parametrize("harm", ["nonsense", "missing", "pages"])
 def test_a_damaged_store_is_put_aside_and_made_anew_from_what_is_there(make_site: MakeSite, harm: str) -> None:
     loaded = make_site(POSTS, EXTRA)
     one_pass(loaded, NOW)
@@ -217,8 +218,8 @@ def test_a_damaged_store_is_put_aside_and_made_anew_from_what_is_there(make_site
     elif harm == "nonsense":
         file.write_bytes(b"no database at all " * 1000)
     else:
-        with contextlib.closing(sqlite3.connect(file)) as connection, connection:
-            connection.execute("UPDATE posts SET record = x'00'")
+        data = file.read_bytes()
+        file.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
     with contextlib.closing(engine_of(loaded)) as engine:
         report = engine.build(loaded, now=LATER)
     assert ("store.rebuilt" in {problem.rule for problem in report.problems}) == (harm != "missing")
@@ -227,3 +228,48 @@ def test_a_damaged_store_is_put_aside_and_made_anew_from_what_is_there(make_site
     agree(loaded)
     assert bool(list(file.parent.glob(f"{STORE}.damaged*"))) == (harm != "missing")
     assert dataclasses.asdict(report)["withheld"] == ()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE posts SET record = x'00'",
+        "UPDATE posts SET fingerprint = 'none'",
+        "UPDATE feeds SET record = '{' WHERE key = CAST('all' AS BLOB)",
+        "UPDATE documents SET entries = '[[' WHERE path = CAST('feeds/all.atom' AS BLOB)",
+    ],
+)
+def test_a_row_that_cannot_be_read_costs_what_is_made_anew_and_nothing_else(make_site: MakeSite, harm: str) -> None:
+    loaded = make_site(POSTS, EXTRA)
+    one_pass(loaded, NOW)
+    before = dict(tree(loaded.root / "public"))
+    file = loaded.root / loaded.config.state / STORE
+    kept = ("ledger", "events", "topics", "subscriptions", "deliveries")
+
+    def held() -> list[list[object]]:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            dates = connection.execute("SELECT path, last_modified FROM documents ORDER BY path").fetchall()
+            return [dates, *(connection.execute(f"SELECT * FROM {table}").fetchall() for table in kept)]
+
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO subscriptions VALUES"
+            " (x'01', 'websub', x'01', x'01', x'01', NULL, 'sha256', '', 1, 1, 1, 1, 1, 0, 1, NULL, 1, NULL)"
+        )
+    there = held()
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        assert connection.execute(harm).rowcount >= 1
+    with contextlib.closing(engine_of(loaded)) as engine:
+        report = engine.build(loaded, now=LATER)
+        (said,) = [problem for problem in report.problems if problem.rule == "store.renewed"]
+        assert said.severity is Severity.ERROR
+        assert "subscribers, deliveries and history are kept" in said.hint
+        # It is said once.
+        assert engine.build(loaded, now=LATER).problems == tuple(each for each in report.problems if each is not said)
+    assert report.read == len(POSTS)
+    # Nothing is news: the readers have all of it. A document of which nothing is known is a first version, which nobody is told of.
+    assert [each.before for each in report.changed] == [None] * ("documents" in harm)
+    assert tree(loaded.root / "public") == before
+    assert held() == there
+    agree(loaded)
+    assert not list(file.parent.glob(f"{STORE}.damaged*"))

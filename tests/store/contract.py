@@ -267,6 +267,20 @@ class StoreContract:
             past(document("other"), NOW + 2 * MINUTE),
         ]
 
+    def test_what_is_made_anew_can_be_forgotten_and_the_rest_is_kept(self, store: Store, place: Place) -> None:
+        before = fill(store)
+        store.publish(at=NOW, documents=Changes(changed=[document("feeds/b.atom", at=NOW + MINUTE)]))
+        with connected(place) as connection:
+            connection.execute(sa.text("UPDATE documents SET entries = '[[' WHERE path = :path"), {"path": b"feeds/b.atom"})
+        assert store.renew(NOW + 2 * MINUTE) == {"posts": 2, "feeds": 1, "documents": 1}
+        lost = dataclasses.replace(past(document("feeds/b.atom", at=NOW + MINUTE), NOW + 2 * MINUTE), digests=frozenset())
+        after = everything(store)
+        assert after == before | {"posts": [], "bodies": {}, "feeds": [], "versions": [*before["versions"], lost]}  # type: ignore[misc]
+        # What comes in its place is no older than it was.
+        (again,) = store.publish(at=NOW, documents=Changes(changed=[document("feeds/b.atom", "e9")]))
+        assert again.last_modified == NOW + MINUTE
+        assert store.renew(NOW) == {"posts": 0, "feeds": 0, "documents": 0}
+
     def test_a_past_version_that_is_served_again_is_not_past(self, store: Store) -> None:
         first, second = document(etag="e1"), document(etag="e2")
         for minute, row in enumerate((first, second, first)):
