@@ -2,8 +2,8 @@
 
 Of PHP Markdown Extra the engine reads definition lists too, but runs the paragraphs of one definition together when no empty line
 stands before it; here it gets that line. Abbreviations are definitions for the whole page, and nothing where they stand. A link
-may have spaces in kramdown and Python-Markdown, and a bar in a code span ends no cell there; the engine would show the first as
-text, and lose what stands behind the second.
+may have spaces in kramdown and Python-Markdown, and that of a picture where no generator is known; a bar in a code span ends no
+cell in the first two. The engine would show the one as text, and lose what stands behind the other.
 
 For GitHub one tilde on each side strikes a text out. The ranges of Japanese and Korean are written with it (``5~10分、20~30分``),
 so it is a tilde where the generator knows ``~~`` alone, and everywhere inside a word.
@@ -35,6 +35,10 @@ _ABBREVIATION = re.compile(r" {0,3}\*\[[^\]\n]+\]:")
 _CODE = re.compile(r"(`+[^`]*`+)")
 _SEGMENT = r"(?:[^()<>\"'\s]|\([^()<>\"'\s]*\))+"
 _SPACED_LINK = re.compile(rf"\]\([ \t]*({_SEGMENT}(?: +{_SEGMENT})+)([ \t]+(?:\"[^\"]*\"|'[^']*'))?[ \t]*\)")
+# ``![a](my picture.png)`` where no generator says otherwise: nobody writes that and means text.
+_SPACED_PICTURE = re.compile(
+    rf"(?<=!\[)([^\[\]\n]*)\]\([ \t]*({_SEGMENT}(?: +{_SEGMENT})*\.[A-Za-z0-9]{{2,5}})([ \t]+(?:\"[^\"]*\"|'[^']*'))?[ \t]*\)"
+)
 _RULE = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _BAR = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -52,7 +56,7 @@ def prepared(markdown: str, dialect: str) -> str:
     spaced = dialect in DEFINITION_LISTS and _DEFINITION.search(markdown) is not None
     extra = dialect in _EXTRA
     abbreviated = extra and "]:" in markdown and "*[" in markdown
-    linked = extra and _SPACED_LINK.search(markdown) is not None
+    linked = (extra or (dialect == "plain" and "![" in markdown)) and _SPACED_LINK.search(markdown) is not None
     barred = extra and "`" in markdown and "|" in markdown
     if not (spaced or abbreviated or linked or barred):
         return markdown
@@ -72,14 +76,19 @@ def prepared(markdown: str, dialect: str) -> str:
             kept += [""] * loose
         if barred and at >= table and "|" in line:
             table = _table_end(lines, at)
-        kept.append(_inline(line, linked=linked, row=at < table) if linked or at < table else line)
+        kept.append(_inline(line, linked=linked, links=extra, row=at < table) if linked or at < table else line)
     return "\n".join(kept)
 
 
-def _inline(line: str, *, linked: bool, row: bool) -> str:
-    """Return a line whose links with spaces, and whose bars in code when it is a row, the engine will understand."""
+def _inline(line: str, *, linked: bool, links: bool, row: bool) -> str:
+    """Return a line whose links with spaces, and whose bars in code when it is a row, the engine will understand.
+
+    Without ``links`` only pictures may have spaces.
+    """
     parts = _CODE.split(line)
-    if linked:
+    if linked and not links:
+        parts[::2] = [_SPACED_PICTURE.sub(r"\1](<\2>\3)", part) for part in parts[::2]]
+    elif linked:
         parts[::2] = [_SPACED_LINK.sub(r"](<\1>\2)", part) for part in parts[::2]]
     if row:
         parts[1::2] = [_BAR.sub(r"\\|", part) for part in parts[1::2]]

@@ -75,7 +75,24 @@ def test_more_definitions_than_anybody_writes_are_text() -> None:
 )
 def test_links_may_have_spaces(markdown: str, expected: str) -> None:
     assert {html(markdown, dialect) for dialect in ("jekyll", "pelican")} == {expected}
-    assert prepared(markdown, "hugo") == prepared(markdown, "plain") == markdown
+    assert prepared(markdown, "hugo") == markdown
+    assert (prepared(markdown, "plain") == markdown) is ("![" not in markdown)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("![写真](写真 1.png)", '<p><img src="%E5%86%99%E7%9C%9F%201.png" alt="写真" /></p>'),
+        ("![a](b c.png 'T') [d](e f.png)", '<p><img src="b%20c.png" alt="a" title="T" /> [d](e f.png)</p>'),
+        ("[![a](b c.jpeg)](https://example.org/)", '<p><a href="https://example.org/"><img src="b%20c.jpeg" alt="a" /></a></p>'),
+        ("![a](no picture here)", "<p>![a](no picture here)</p>"),
+        ("`![a](b c.png)`", "<p><code>![a](b c.png)</code></p>"),
+        ("![a](b.png) ![c](d e.png)", '<p><img src="b.png" alt="a" /> <img src="d%20e.png" alt="c" /></p>'),
+    ],
+)
+def test_a_picture_may_have_spaces_where_no_generator_is_known(markdown: str, expected: str) -> None:
+    assert html(markdown, "plain") == expected
+    assert prepared(markdown, "hugo") == markdown
 
 
 def test_a_bar_in_code_ends_no_cell() -> None:
