@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import INVALID, output
 from feedservice.cli.alone import only_one
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.config import Loaded
+from feedservice.errors import ConfigError
 from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.selection import Reason
-from feedservice.model import Severity
+from feedservice.model import Problem, Severity
 from feedservice.service import allocator, publish
 from feedservice.service.collect import Progress, dialect_of
 from feedservice.service.forkserver import ForkServer
@@ -111,24 +115,40 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
 
     Exit code 1 when something is an error; warnings alone are fine. --format github prints annotations for a pull request.
     """
-    loaded = loaded_of(ctx, own_config)
+    style = "json" if as_json else style
+    try:
+        loaded = loaded_of(ctx, own_config)
+    except ConfigError as error:
+        if style == "text":
+            raise
+        # A program reads it where it reads every other problem.
+        _printed(error.problems, style, Path())
+        ctx.exit(INVALID)
     with ForkServer(prepare) as server, output.progress() as progress:
         problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    if as_json or style == "json":
-        click.echo(output.json_text([output.problem_json(problem) for problem in problems]))
-    elif style == "github":
-        for problem in problems:
-            click.echo(output.github_of(problem))
-    else:
-        for problem in problems:
-            click.echo(output.text_of(problem))
+    _printed(problems, style, loaded.root / loaded.config.content.directory)
+    if style == "text":
         warnings = len(problems) - errors
         click.echo(f"{output.counted(errors, 'error')}, {output.counted(warnings, 'warning')}" if problems else "No problems.")
         if loaded.config.content.dialect == "auto" and (dialect := dialect_of(loaded)) != "plain":
             click.echo(f"Posts are read in dialect {dialect}, as the files around them tell (content.dialect: auto).")
     if errors:
         ctx.exit(1)
+
+
+def _printed(problems: Sequence[Problem], style: str, content: Path) -> None:
+    """Print problems; an annotation names a post as the checkout does, where the program was started: not from ``content``."""
+    if style == "json":
+        click.echo(output.json_text([output.problem_json(problem) for problem in problems]))
+        return
+    for problem in problems:
+        if style == "github":
+            place = content / problem.path
+            path = os.path.relpath(place) if problem.path and place.is_file() else problem.path
+            click.echo(output.github_of(dataclasses.replace(problem, path=path)))
+        else:
+            click.echo(output.text_of(problem))
 
 
 @click.command()

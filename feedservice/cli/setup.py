@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
 
 from feedservice import config as configuration
+from feedservice.cli.output import counted
 from feedservice.config import importers
 from feedservice.errors import RefusedError
+
+_ABOUT = frozenset({"README", "CHANGELOG", "CONTRIBUTING", "LICENSE"})
+"""Names of Markdown files that are about a folder, and no posts."""
 
 
 @click.command()
@@ -47,10 +52,26 @@ def init(folder: Path, source: Path | None, title: str | None, url: str | None, 
     if isinstance(site, dict):
         site |= {key: value for key, value in (("title", title), ("url", url)) if value}
     text = configuration.commented(values)
-    configuration.parse(text, name=str(target), environ={})
+    made = configuration.parse(text, name=str(target), environ={})
     folder.mkdir(parents=True, exist_ok=True)
+    if found is None and url is None:
+        click.echo("  - `site.url` is a placeholder: write the address of your site before anybody subscribes")
+    for note in _missing(folder, made.content.directory):
+        click.echo(f"  - {note}")
     target.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {target}. Next: look through it, then run feedservice check.")
+
+
+def _missing(folder: Path, content: str) -> Iterator[str]:
+    """Yield what to do when there is no content directory yet."""
+    if (folder / content).is_dir():
+        return
+    here = sum(file.suffix.lower() in {".md", ".markdown"} and file.stem not in _ABOUT for file in folder.iterdir())
+    if here:
+        files = counted(here, "Markdown file lies", "Markdown files lie")
+        yield f"{files} here: set `content.directory: .`, or move them to {content}/"
+    else:
+        yield f"posts go to {content}/, which is not there yet: mkdir {content}"
 
 
 def _moved(values: dict[str, object], origin: Path, folder: Path) -> dict[str, object]:

@@ -278,7 +278,10 @@ class _Reader:
         if self.context.content.missing_dates == "first-seen" and self.source.path in self.context.first_seen:
             self.seen = True
             return dates.Reading(instant=self.context.first_seen[self.source.path], zone=zone, has_time=True, problems=())
-        hint = "add date: 2025-11-17 13:42, or name the file 2025-11-17-name.md; list a page that is no post under content.ignore"
+        hint = (
+            "add date: 2025-11-17 13:42, or name the file 2025-11-17-name.md; with content.missing_dates: first-seen it has the "
+            "time at which it was first seen; list a page that is no post under content.ignore"
+        )
         self.note("date.missing", "the post has no date", hint, severity=Severity.ERROR)
         return None
 

@@ -124,8 +124,27 @@ def test_check_formats(site: Path) -> None:
     problems = json.loads(run("check", "--format", "json").output)
     assert [(problem["path"], problem["line"], problem["severity"]) for problem in problems] == [("bad.md", 2, "error")]
     annotation = run("check", "--format", "github").output
-    assert annotation.startswith("::error file=bad.md,line=2,")
+    assert annotation.startswith("::error file=content/bad.md,line=2,")
     assert "\n" not in annotation.strip()
+
+
+def test_a_mistake_in_the_configuration_is_printed_as_programs_read_it(site: Path) -> None:
+    (site / "config.yaml").write_text("sit: {title: T}\n", encoding="utf-8")
+    for style in ("--json", "--format=json"):
+        told = run("check", style)
+        assert told.exit_code == 3
+        assert {problem["rule"] for problem in json.loads(told.stdout)} == {"config.missing", "config.unknown-key"}
+    told = run("check", "--format", "github")
+    assert told.exit_code == 3
+    assert all(line.startswith("::error file=config.yaml,line=1,") for line in told.stdout.splitlines())
+    assert run("check").stdout == ""
+
+
+def test_an_annotation_names_the_file_as_the_checkout_does(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site / "content" / "bad.md").write_text(BAD, encoding="utf-8")
+    monkeypatch.chdir(site.parent)
+    told = run("--config", f"{site.name}/config.yaml", "check", "--format", "github").stdout
+    assert told.startswith(f"::error file={site.name}/content/bad.md,line=2,")
 
 
 def test_check_says_which_dialect_it_guessed(site: Path) -> None:
@@ -187,6 +206,20 @@ def test_init_writes_a_configuration_that_works(tmp_path: Path) -> None:
     assert "title: 題" in shown.output
     assert run("init", str(tmp_path / "new")).exit_code == 4
     assert run("init", str(tmp_path / "new"), "--force").exit_code == 0
+
+
+def test_init_says_what_is_not_there_yet(tmp_path: Path) -> None:
+    def told(*words: str) -> list[str]:
+        return [line.strip(" -") for line in run("init", str(tmp_path), "--force", *words).output.splitlines()[:-1]]
+
+    placeholder = "`site.url` is a placeholder: write the address of your site before anybody subscribes"
+    assert told() == [placeholder, "posts go to content/, which is not there yet: mkdir content"]
+    for name in ("一 つ.md", "two.markdown", "README.md", "picture.png"):
+        (tmp_path / name).write_text("Text.\n", encoding="utf-8")
+    here = "2 Markdown files lie here: set `content.directory: .`, or move them to content/"
+    assert told("--url", "https://example.net") == [here]
+    (tmp_path / "content").mkdir()
+    assert told("--url", "https://example.net") == []
 
 
 def test_init_refuses_what_would_not_work(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def _content(draft: Draft, data: dict[str, object]) -> None:
     draft.put("content", "permalink", value=permalink if permalink in _STYLES or ":" in permalink or "/" in permalink else "date")
     draft.put("content", "naive_dates", value="utc")
     draft.put("content", "future", value=flag(data.get("future")))
+    if flag(data.get("future")):
+        draft.note("posts with a future date are published at once, as in Jekyll: take out `content.future` to schedule them")
     drafts = bool(flag(data.get("show_drafts")) or flag(data.get("unpublished")))
     draft.put("content", "drafts", value=drafts or None)
     draft.put("content", "include", value=["**/_posts/**", *(["**/_drafts/**"] if drafts else [])])
@@ -190,7 +192,10 @@ def _plugin_feeds(draft: Draft, feed: dict[str, object], base: str, categories: 
     window = count(feed.get("posts_limit"))
     draft.put("feeds", "window", value=window or _PLUGIN_WINDOW)
     if window is None:
-        draft.note(f"`feeds.window` is {_PLUGIN_WINDOW}, as jekyll-feed had it; a site with several posts a day should raise it")
+        draft.note(
+            f"`feeds.window` is {_PLUGIN_WINDOW}, as jekyll-feed had it; a site with several posts a day should raise it, "
+            "which shows readers the older posts once"
+        )
     if flag(feed.get("excerpt_only")):
         draft.put("feeds", "content", value="summary")
     for name in texts(posts.get("categories")) or texts(feed.get("categories")):
