@@ -119,7 +119,9 @@ def _questions(found: Adoption) -> Iterator[str]:
         yield _heading(counted, "ids are remembered, in case the post comes yet")
         yield from _some([_entry(each.entry) for each in found.strangers])
     if found.unknown:
-        yield _heading(f"{output.counted(len(found.unknown), 'post')} without an old entry", "new to the readers of these feeds")
+        yield _heading(
+            f"{output.counted(len(found.unknown), 'post')} without an old entry", "they keep the ids that they have here"
+        )
         yield from _some([f"{each.post.path} ({each.post.published:%Y-%m-%d})" for each in found.unknown])
 
 

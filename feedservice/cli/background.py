@@ -86,20 +86,20 @@ def _started(loaded: Loaded, arguments: Sequence[str]) -> None:
     except OSError as error:
         message = f"the state directory {state} cannot be written: {error.strerror}"
         raise RefusedError(message, "make it writable, or set `state` to another directory") from error
-    status = _awaited(process, state, log, begin)
+    status = _awaited(process, loaded, log, begin)
     click.echo(f"feedservice runs: process {status['pid']}, {_where(status)}")
 
 
-def _awaited(process: subprocess.Popen[bytes], state: Path, log: Path, begin: int) -> dict[str, Any]:
+def _awaited(process: subprocess.Popen[bytes], loaded: Loaded, log: Path, begin: int) -> dict[str, Any]:
     """Wait until a service is ready; say why it is not with the last lines of its log."""
     end = time.monotonic() + _FIRST
     while time.monotonic() < end:
         code = process.poll()
         if code is not None:
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            raise RefusedError(f"the service {how}", "\n    ".join(_said(log, begin)))
+            raise RefusedError(f"the service {how}", "\n    ".join(_said(log, begin, loaded.config.site.timezone)))
         try:
-            status = control.ask(state, {"do": "status"})
+            status = control.ask(_state(loaded), {"do": "status"})
         except RefusedError:
             status = {}
         if status.get("ready"):
@@ -108,12 +108,12 @@ def _awaited(process: subprocess.Popen[bytes], state: Path, log: Path, begin: in
     raise RefusedError("the service is still at its first pass", "`feedservice status` and `feedservice logs` say how far it is")
 
 
-def _said(log: Path, begin: int) -> list[str]:
-    """Return what a service wrote to its log from a place on, the end of it."""
+def _said(log: Path, begin: int, zone: str) -> list[str]:
+    """Return what a service wrote to its log from a place on, the end of it; times in a zone."""
     with log.open("rb") as file:
         file.seek(begin if log.stat().st_size >= begin else 0)
         text = file.read().decode("utf-8", "replace")
-    return [journal.readable(line, colour=False) for line in text.splitlines()][-_LINES:]
+    return [journal.readable(line, zone=zone, colour=False) for line in text.splitlines()][-_LINES:]
 
 
 @click.command()
@@ -227,7 +227,7 @@ def logs(ctx: click.Context, own_config: Path | None, count: int, follow: bool, 
         raise RefusedError(f"there is no log {log}", "`feedservice start` writes one; systemd's is `journalctl -u feedservice`")
     colour = sys.stdout.isatty()
     for line in itertools.chain(journal.last_lines(log, count), _coming(log) if follow else ()):
-        click.echo(line if as_json else journal.readable(line, colour=colour))
+        click.echo(line if as_json else journal.readable(line, zone=loaded.config.site.timezone, colour=colour))
 
 
 def _coming(log: Path) -> Iterator[str]:

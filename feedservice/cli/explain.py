@@ -38,7 +38,7 @@ from feedservice.store.history import Event
 def explain(ctx: click.Context, post: str, own_config: Path | None, everything: bool, as_of: str | None, as_json: bool) -> None:
     """Say why POST is in each feed, or is not, and what is remembered of it.
 
-    POST is its path, the end of it, its id, its link or its title. With --as-of: as it will be then.
+    POST is its path, the end of it, its id, its link, its slug, its title or a part of that. With --as-of: as it will be then.
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
@@ -47,7 +47,8 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     found = list(preview.find(sight, post))
     if not found:
         raise RefusedError(
-            f"there is no post {post!r}", "give its path below the content directory, its id, its link or its title"
+            f"there is no post {post!r}",
+            "give its path below the content directory or the end of it, its id, its link, its slug, or a part of its title",
         )
     if len(found) > 1:
         raise RefusedError(f"{post!r} is several posts", f"give the path of one: {', '.join(found[:10])}")
@@ -72,14 +73,14 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
         key for key, each in sorted(sight.served.items()) if key in known.held and any(one.id == entry_id for one in each.entries)
     ]
     places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
-    zone = named.post.zone if named is not None else config.site.timezone
+    zone = config.site.timezone
     told, waiting = _announced(loaded, entry_id), _waiting(loaded, entry_id)
     if as_json:
         queued = [{"kind": each.kind, "host": each.host, "attempts": each.attempts, "due": each.due_at} for each in waiting]
         announced = {"announced": [dataclasses.asdict(each) for each in told], "queued": queued, "still_in": still}
         click.echo(output.json_text(_json(path, named, row, absent, places, problems) | announced))
         return
-    for line in _lines(path, named, explaining.memory(row, zone), absent, places, everything=everything):
+    for line in _lines(_heading(path, named, row), named, explaining.memory(row, zone), absent, places, everything=everything):
         click.echo(line)
     if absent is not None and still:
         click.echo(f"  but readers still have it in {output.listed(still)}, held as it was: feedservice release, or reject")
@@ -126,8 +127,13 @@ def _absence(sight: Sight, path: str, named: Named | None, problems: Sequence[Pr
     return f"it cannot be used: {output.place(errors[0])}: {errors[0].message}" if errors else "it is no post"
 
 
+def _heading(path: str, named: Named | None, row: Row | None) -> str:
+    title = named.post.title if named is not None else row.title if row is not None else ""
+    return f"{title} ({path})" if title else path
+
+
 def _lines(
-    path: str,
+    heading: str,
     named: Named | None,
     memory: dict[str, str],
     absent: str | None,
@@ -135,8 +141,8 @@ def _lines(
     *,
     everything: bool,
 ) -> Iterator[str]:
-    yield click.style(f"{named.post.title} ({path})" if named is not None else path, bold=True)
-    width = max(map(len, memory))
+    yield click.style(heading, bold=True)
+    width = max(map(len, (*memory, "link")))
     for what, sentence in memory.items():
         yield f"  {what:<{width}}  {sentence}"
     if named is not None:

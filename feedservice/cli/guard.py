@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -52,9 +52,10 @@ def reject(ctx: click.Context, feeds: tuple[str, ...], own_config: Path | None) 
     state = loaded.root / loaded.config.state
     known = guarding.decisions(state)
     chosen = _chosen(feeds, known)
+    out = {feed: len(known.held[feed].new) for feed in chosen}
     rejected = {feed: known.rejected.get(feed, frozenset()) | set(known.held[feed].new) for feed in chosen}
     guarding.decide(state, dataclasses.replace(known, rejected={**known.rejected, **rejected}))
-    _pass(ctx, loaded, chosen)
+    _pass(ctx, loaded, chosen, out)
 
 
 def _chosen(feeds: Collection[str], known: Decisions, also: Collection[str] = ()) -> list[str]:
@@ -67,11 +68,19 @@ def _chosen(feeds: Collection[str], known: Decisions, also: Collection[str] = ()
     return sorted(feeds or known.held)
 
 
-def _pass(ctx: click.Context, loaded: Loaded, chosen: Collection[str]) -> None:
+def _pass(ctx: click.Context, loaded: Loaded, chosen: Collection[str], out: Mapping[str, int] | None = None) -> None:
+    """Make a pass, and tell what became of the feeds; ``out`` is how many entries of each are left out from now on."""
     made = built(loaded, Wanted(reasons=("guard",)))
     output.say(output.problem_of(problem) for problem in made["problems"] if problem["rule"] == "guard.held")
     still = set(made["held"])
     for feed in chosen:
-        click.echo(f"{feed}: {'still held' if feed in still else 'published'}")
+        left = None if out is None else output.counted(out[feed], "new entry", "new entries")
+        if feed not in still:
+            click.echo(f"{feed}: published" + (f" without {left}" if left else ""))
+        else:
+            nothing = out is not None and not out[feed]
+            click.echo(
+                f"{feed}: still held" + (": nothing in it is new that could be left out; mend the posts" if nothing else "")
+            )
     if still.intersection(chosen):
         ctx.exit(4)

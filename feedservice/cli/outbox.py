@@ -15,13 +15,14 @@ from feedservice import dates
 from feedservice.cli import output, reach, storage
 from feedservice.cli.options import config_option, json_option
 from feedservice.config import Loaded, load
-from feedservice.deliveries import Delivery, EntryFacts, Outcome, State
+from feedservice.deliveries import Delivery, EntryFacts, Failure, Outcome, State
 from feedservice.errors import RefusedError
 from feedservice.service import control
 from feedservice.service.control import NotRunningError
 from feedservice.store.outbox import TopicStanding
 from feedservice.store.sql import SqlStore
 
+_DROPPED = "a newer one took its place, or it was given up by hand"
 _COLOURS = {State.QUEUED: "yellow", State.DELIVERED: "green", State.GONE: "red", State.FAILED: "red", State.DROPPED: "white"}
 
 
@@ -102,7 +103,7 @@ def deliveries(
         if each.active:
             click.echo(_standing(each))
     for delivery in found:
-        click.echo(_line(delivery, loaded.config.site.timezone))
+        click.echo(_line(delivery, loaded.config.site.timezone, now))
     if not found and how_far is None:
         click.echo("No delivery is remembered." if not counts else "No delivery is like that.")
 
@@ -157,9 +158,12 @@ def _show(ctx: click.Context, id_: str, own_config: Path | None, as_json: bool) 
     if as_json:
         click.echo(output.json_text(told))
         return
+    zone = loaded.config.site.timezone
+    if _replaced(found):
+        told["why"] = _DROPPED
     for name, value in told.items():
         if value not in {None, ""}:
-            click.echo(f"{name + ':':<12} {value if not isinstance(value, dict) else output.json_text(value)}")
+            click.echo(f"{name + ':':<12} {_shown(value, zone)}")
 
 
 @deliveries.command("retry")
@@ -201,15 +205,31 @@ def _standing(each: TopicStanding) -> str:
     return text if each.live == each.version else f"{text}; version {each.version} is not live yet"
 
 
-def _line(delivery: Delivery, zone: str) -> str:
+def _line(delivery: Delivery, zone: str, now: datetime) -> str:
     state = click.style(f"{delivery.state.value:<9}", fg=_COLOURS[delivery.state])
     when = dates.rfc3339(delivery.ended_at or delivery.created_at, zone)
     text = f"{delivery.id}  {state} {when}  {delivery.kind} → {delivery.host}"
     parts = [f"post {delivery.post}" if delivery.post else "", f"attempt {delivery.attempts}" if delivery.attempts > 1 else ""]
     parts += [outcome_text(delivery.last)] if delivery.last is not None else []
     if delivery.state is State.QUEUED:
-        parts.append(f"next {dates.rfc3339(delivery.due_at, zone)}")
+        # Its time has come, and others to that host go first, or the host is given a rest.
+        parts.append(f"next {dates.rfc3339(delivery.due_at, zone)}" if delivery.due_at > now else "waits for its host")
+    elif _replaced(delivery):
+        parts.append(_DROPPED)
     return f"{text}  {output.listed(parts)}".rstrip()
+
+
+def _replaced(delivery: Delivery) -> bool:
+    """Tell whether a delivery was dropped without an outcome that says why: what was withdrawn has one."""
+    withdrawn = delivery.last is not None and delivery.last.failure is Failure.WITHDRAWN
+    return delivery.state is State.DROPPED and not withdrawn
+
+
+def _shown(value: object, zone: str) -> object:
+    """Return a value for people: instants in a zone."""
+    if isinstance(value, datetime):
+        return dates.rfc3339(value, zone)
+    return output.json_text(value) if isinstance(value, dict) else value
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -90,7 +90,7 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
         where = ":".join(str(problem[part]) for part in ("path", "line", "column") if part in problem)
         yield f"{where}: {problem['severity']}: {problem['message']} [{problem['rule']}]"
     changed = answer["feeds_changed"]
-    yield f"{output.counted(len(changed), 'feed')} changed" + (f": {', '.join(changed)}" if changed else "")
+    yield f"{output.counted(len(changed), 'feed')} changed: {', '.join(changed)}" if changed else "No feed changed"
     posts = answer["posts"]
     refused = f", {posts['refused']:,} refused" if posts["refused"] else ""
     yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +63,7 @@ def _last(status: Mapping[str, Any], at: datetime) -> Iterator[str]:
             yield _row("", last["hint"])
     else:
         feeds = last["feeds_changed"]
-        yield _row("last pass", f"{head}: {output.counted(len(feeds), 'feed')} changed")
+        yield _row("last pass", f"{head}: {output.counted(len(feeds), 'feed') if feeds else 'no feed'} changed")
     if status["failures"]:
         yield _row("", f"{status['failures']:,} of {output.counted(status['passes'], 'pass', 'passes')} could do nothing")
 
@@ -92,10 +93,16 @@ def _contents(status: Mapping[str, Any]) -> Iterator[str]:
     if feeds:
         yield ""
         yield click.style(output.counted(len(feeds), "feed"), bold=True)
+        width = max(_wide(feed["key"]) for feed in feeds[:_FEEDS])
         for feed in feeds[:_FEEDS]:
-            yield f"  {feed['key']}  {feed['title']}  {next(iter(feed['urls'].values()), '')}"
+            yield f"  {feed['key']}{' ' * (width - _wide(feed['key']))}  {next(iter(feed['urls'].values()), '')}  {feed['title']}"
         if len(feeds) > _FEEDS:
             yield f"  … and {len(feeds) - _FEEDS:,} more: `feedservice status --json` has all"
+
+
+def _wide(text: str) -> int:
+    """Return the columns that a terminal needs for a text."""
+    return sum(0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def _row(name: str, value: str) -> str:

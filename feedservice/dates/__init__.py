@@ -13,7 +13,7 @@ Everything here is pure: no clock, no locale, no zone of the machine.
 
 from __future__ import annotations
 
-from feedservice.dates.formats import http_date, parse_http_date, rfc3339, rfc5322
+from feedservice.dates.formats import http_date, parse_http_date, rfc3339, rfc5322, typed
 from feedservice.dates.forms import file_name_date, read
 from feedservice.dates.suggestions import suggest_zones
 from feedservice.dates.walltime import Reading, localize
@@ -33,4 +33,5 @@ __all__ = [
     "rfc3339",
     "rfc5322",
     "suggest_zones",
+    "typed",
 ]

@@ -47,6 +47,12 @@ def rfc3339(instant: datetime, zone: str) -> str:
     return wall.isoformat()[:19] + offset.extended
 
 
+def typed(instant: datetime, zone: str) -> str:
+    """Write an aware instant in a zone as an author would type it: ``2025-11-17 13:42 Asia/Tokyo``. Otherwise as ``rfc3339``."""
+    wall, offset = _wall(instant, zone)
+    return f"{wall.isoformat(' ')[:16]} {'UTC' if offset.extended == 'Z' else zone}"
+
+
 def rfc5322(instant: datetime, zone: str) -> str:
     """Write an aware instant as RFC 5322 §3.3 in a zone: ``Mon, 17 Nov 2025 13:42:09 +0900``. Otherwise as ``rfc3339``."""
     wall, offset = _wall(instant, zone)

@@ -68,8 +68,10 @@ def _absence(reason: Reason, post: Named, config: Config, now: datetime) -> str:
 
 
 def moment(instant: datetime, zone: str) -> str:
-    """Return an instant in a zone, and in UTC."""
-    return f"{dates.rfc3339(instant, zone)} ({zone}; {dates.rfc3339(instant, 'UTC')})"
+    """Return an instant in a zone, and in UTC where that is another; the name of the zone where the offset does not say it."""
+    there, utc = dates.rfc3339(instant, zone), dates.rfc3339(instant, "UTC")
+    aside = [] if there == utc else [utc] if there.endswith(zone) else [zone, utc]
+    return f"{there} ({'; '.join(aside)})" if aside else there
 
 
 def place(post: Named, spec: FeedSpec, known: Known) -> Place:
@@ -101,7 +103,7 @@ def _ranked(post: Named, spec: FeedSpec, known: Known, rank: int, *, shown: bool
     if since is None:
         return f"rank {rank} of a window of {size}"
     until = since + timedelta(seconds=seconds(known.config.feeds.late))
-    return f"rank {rank} of a window of {size}, and shown until {dates.rfc3339(until, 'UTC')} because it came late"
+    return f"rank {rank} of a window of {size}, and shown until {moment(until, known.config.site.timezone)} because it came late"
 
 
 def _not_for(post: Named, spec: FeedSpec, config: Config) -> tuple[str, bool]:

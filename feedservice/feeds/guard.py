@@ -101,18 +101,19 @@ def judge(difference: Difference, known: Known, settings: Guard, now: datetime) 
     return Verdict(difference=difference, reasons=tuple(found))
 
 
-def problem(verdict: Verdict, path: str, *, since: datetime | None = None) -> Problem:
-    """Return the problem of a feed that is held; ``path`` is that of its first document."""
+def problem(verdict: Verdict, path: str, *, since: datetime, zone: str) -> Problem:
+    """Return the problem of a feed that is held; ``path`` is that of its first document, ``since`` is told in ``zone``."""
     feed = verdict.difference.feed
-    when = f" since {since:%Y-%m-%d %H:%M} UTC" if since is not None else ""
     told = "; ".join(reason.text for reason in verdict.reasons)
-    hint = f"if readers should see this: feedservice release {feed}; if not: feedservice reject {feed}, or mend the posts"
+    # Only what is new can be left out: what vanishes, changes or moves is mended where it is.
+    leave = f"feedservice reject {feed}, or " if verdict.about else ""
+    hint = f"if readers should see this: feedservice release {feed}; if not: {leave}mend the posts"
     if any(reason.rule == "guard.empty" for reason in verdict.reasons):
         hint += "; when its posts have another category now, list this one under `aka` of that"
     return Problem(
         rule="guard.held",
         severity=Severity.ERROR,
-        message=f"the feed {feed!r} is held{when}, and the last one stays: {told}",
+        message=f"the feed {feed!r} is held since {dates.typed(since, zone)}, and the last one stays: {told}",
         hint=hint,
         path=path,
     )

@@ -310,7 +310,7 @@ class _Takeover:
             return rule, []
         unsure = self.unsure | {each.path for each in self.taken} | {each.path for each in self.conflicts}
         first = len(self.taken)
-        for named in self.identified.named:
+        for named in sorted(self.identified.named, key=lambda each: each.post.path):
             post = named.post
             row = self.identified.rows[named.id]
             if row.out is not None or named.id not in out or post.published >= before or post.path in unsure:

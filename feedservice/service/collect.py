@@ -257,7 +257,17 @@ def _stood_in(
     before = {path: each.parsed.post for path, each in memory.standing.items()}
     parsed = [memory.known[path].parsed for path in suspects]
     state, grace = loaded.root / loaded.config.state, timedelta(seconds=seconds(loaded.config.content.grace))
-    memory.standing = quarantine.stand_ins(state, parsed, places, memory.files, read, kept=memory.kept, grace=grace, now=ask.now)
+    memory.standing = quarantine.stand_ins(
+        state,
+        parsed,
+        places,
+        memory.files,
+        read,
+        kept=memory.kept,
+        grace=grace,
+        now=ask.now,
+        zone=loaded.config.site.timezone,
+    )
     stood -= {path for path, each in memory.standing.items() if each.until is not None}
     if any(places[path].out is not None and places[path].withdrawn is None for path in stood):
         # It was in feeds until that process ended, and its time is over: nobody knows any more in which.

@@ -75,7 +75,7 @@ class Gate:
             doubts = {name: doubtful[name] for name in new if name in doubtful}
             self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)
-            return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since)
+            return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since, zone=collected.config.site.timezone)
         self._passed[key] = _served(made, collected, before, verdict, self.now)
         if not verdict.difference.nothing:
             self.told.append(verdict.difference)

@@ -15,6 +15,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
 
+from feedservice import dates
+
 FIELDS = "fields"
 LARGEST = 5_000_000
 """Bytes of a log file; then another is begun."""
@@ -68,11 +70,11 @@ def told(at: str, level: str, message: str, *, colour: bool) -> str:
     return f"{at} {word}: {message}"
 
 
-def readable(line: str, *, colour: bool) -> str:
-    """Return a line of a JSON log as people read it; one that is no JSON, such as a crash's, as it is."""
+def readable(line: str, *, zone: str, colour: bool) -> str:
+    """Return a line of a JSON log as people read it, times in a zone; one that is no JSON, such as a crash's, as it is."""
     try:
         read: dict[str, Any] = json.loads(line)
-        at = datetime.fromisoformat(read["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        at = dates.rfc3339(datetime.fromisoformat(read["time"]), zone)
         text = told(at, str(read["level"]), str(read["message"]), colour=colour)
     except (ValueError, KeyError, TypeError):
         return line

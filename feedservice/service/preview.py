@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from urllib.parse import unquote
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
@@ -81,7 +82,10 @@ def differences(
 
 
 def find(sight: Sight, wanted: str) -> Collection[str]:
-    """Return the paths of the posts that a text may name: a path, the end of one, an id, a link, a title."""
+    """Return the paths of the posts that a text may name: a path or its end, an id, a link, a slug, a title or a part of it.
+
+    Posts that are there go before those that are gone.
+    """
     named = sight.collected.named
     paths = {*sight.collected.files, *(row.path for row in sight.rows.values())}
     if wanted in paths:
@@ -93,7 +97,20 @@ def find(sight: Sight, wanted: str) -> Collection[str]:
         return [by_id[wanted]]
     links = [each.post.path for each in named if wanted.rstrip("/") in {each.post.link.rstrip("/"), each.post.canonical}]
     ends = sorted(path for path in paths if path.endswith(f"/{wanted}") or wanted.endswith(f"/{path}"))
-    return links or ends or sorted(each.post.path for each in named if each.post.title == wanted)
+    slugs = sorted(each.post.path for each in named if unquote(each.post.link.rstrip("/").rpartition("/")[2]) == wanted)
+    return links or ends or slugs or _titled(sight, wanted)
+
+
+def _titled(sight: Sight, wanted: str) -> list[str]:
+    """Return the paths of the posts with a title, else of those whose titles have it as a part; case does not matter to that."""
+    here = {each.post.path: each.post.title for each in sight.collected.named}
+    gone = {row.path: row.title for row in sight.rows.values() if row.gone is not None and row.path not in here}
+    part = wanted.casefold().strip()
+    for titles in (here, gone):
+        same = sorted(path for path, title in titles.items() if title == wanted)
+        if found := same or sorted(path for path, title in titles.items() if part and part in title.casefold()):
+            return found
+    return []
 
 
 def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress, ledger: Ledger | None) -> Sight:

@@ -189,7 +189,7 @@ class Pass:
                 else:
                     output.commit()
             except OSError as error:
-                message = f"cannot write {error.filename or self.out}: {error.strerror}"
+                message = f"cannot write {error.filename or f'{self.out} or {state}'}: {error.strerror}"
                 raise RefusedError(message, "check permissions and free space; nothing was changed") from error
         clock.mark("write")
         remembering = remember.Remembering(store=store, state=state, keep=self._kept, announce=self.announce)

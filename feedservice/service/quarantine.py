@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from feedservice import dates
 from feedservice.feeds.ledger import Row
 from feedservice.model import Post, Problem, Severity
 from feedservice.posts import parse as posts_parse
@@ -59,12 +60,13 @@ def stand_ins(
     kept: dict[str, str],
     grace: timedelta,
     now: datetime,
+    zone: str,
 ) -> dict[str, StandIn]:
     """Return path → what stands in for it, for the files among ``parsed`` that are suspicious and not so for too long.
 
     ``places`` are the live rows of the ledger by path; ``read`` reads a copy, and returns None when it is no post; ``kept`` is
-    as in ``keep``. The problems of a stand-in are those of the file itself, and that the last good version stays, or does no
-    more.
+    as in ``keep``; times are told in ``zone``. The problems of a stand-in are those of the file itself, and that the last good
+    version stays, or does no more.
     """
     found: dict[str, StandIn] = {}
     for each in parsed:
@@ -80,10 +82,10 @@ def stand_ins(
             # There is nothing else, or the author has meant it for so long: a post may be a title and a link.
             continue
         if good is None or good.post is None:
-            problem = _withdrawn(each.path, until, now)
+            problem = _withdrawn(each.path, until, now, zone)
             found[each.path] = StandIn(parsed=dataclasses.replace(each, problems=(*problems, problem)), found=files_of[each.path])
             continue
-        standing = dataclasses.replace(good, problems=(*problems, _kept(each.path, until)))
+        standing = dataclasses.replace(good, problems=(*problems, _kept(each.path, until, zone)))
         found[each.path] = StandIn(parsed=standing, found=copy, until=until)
     return found
 
@@ -180,14 +182,14 @@ def _emptied(path: str) -> Problem:
     return Problem(rule="post.emptied", severity=Severity.ERROR, message=message, hint="write it again, or delete it", path=path)
 
 
-def _kept(path: str, until: datetime) -> Problem:
-    message = f"the last good version stays in the feeds until {until:%Y-%m-%d %H:%M} UTC"
+def _kept(path: str, until: datetime, zone: str) -> Problem:
+    message = f"the last good version stays in the feeds until {dates.typed(until, zone)}"
     return Problem(
         rule="post.kept", severity=Severity.WARNING, message=message, hint="mend the file, or delete it to withdraw", path=path
     )
 
 
-def _withdrawn(path: str, until: datetime, now: datetime) -> Problem:
-    since = f"since {until:%Y-%m-%d %H:%M} UTC" if until <= now else "at once, because no good version of it is kept"
+def _withdrawn(path: str, until: datetime, now: datetime, zone: str) -> Problem:
+    since = f"since {dates.typed(until, zone)}" if until <= now else "at once, because no good version of it is kept"
     message = f"the post cannot be used and is withdrawn {since}"
     return Problem(rule="post.withdrawn", severity=Severity.ERROR, message=message, hint="mend the file", path=path)

@@ -60,7 +60,7 @@ old.xml (rss): 4 entries
       if it is that post, write into it: id: "old-3"
 1 old entry without a post (ids are remembered, in case the post comes yet)
   Gone: http://old.example/gone
-1 post without an old entry (new to the readers of these feeds)
+1 post without an old entry (they keep the ids that they have here)
   later.md (2025-02-04)
 """
 

@@ -218,7 +218,14 @@ def test_retry_and_drop(told: Path) -> None:
         due = store.delivery("msg_1")
         assert due is not None
         assert due.due_at <= datetime.now(UTC)
+    line = next(line for line in run(told, "deliveries").output.splitlines() if line.startswith("msg_1 "))
+    assert line.endswith("websub → hook.example:443  waits for its host")
     assert run(told, "deliveries", "drop", "msg_1").output == "1 delivery dropped\n"
+    why = "a newer one took its place, or it was given up by hand"
+    assert run(told, "deliveries", "--state", "dropped").output.endswith(f"websub → hook.example:443  {why}\n")
+    shown = run(told, "deliveries", "show", "msg_1").output.splitlines()
+    assert f"why:         {why}" in shown
+    assert f"created:     {NOW:%Y-%m-%dT%H:%M:%SZ}" in shown
     assert run(told, "deliveries", "drop", "msg_1").exit_code == 1
     assert run(told, "deliveries", "retry").output == "1 delivery will be tried now\n"
 

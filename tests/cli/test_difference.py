@@ -115,12 +115,22 @@ def test_what_the_window_of_a_flood_has_no_room_for_is_rejected_with_it(run: Run
         (tmp_path / "content" / f"{day}.md").write_text(article(f"T{day}", day))
     result = run("build")
     assert "6 entries would be new at once" in result.output + result.stderr
-    assert run("reject").output == "all: published\n"
+    assert run("reject").output == "all: published without 9 new entries\n"
     titles = [item["title"] for item in json.loads((tmp_path / "public" / "feeds" / "all.json").read_text())["items"]]
     assert titles == ["T8", "T7", "T6"]
     log = [line.partition(" ")[2] for line in run("log").output.splitlines()]
     assert {f"x all: rejected T{day}" for day in range(10, 19)} < set(log)
     assert log[-1] == "> all: released (what was rejected is left out)"
+
+
+def test_rejecting_what_has_nothing_new_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    run("build")
+    for day in range(1, 7):
+        (tmp_path / "content" / f"{day}.md").unlink()
+    assert "if not: mend the posts" in run("build").stderr
+    result = run("reject")
+    assert result.exit_code == 4
+    assert result.stdout == "all: still held: nothing in it is new that could be left out; mend the posts\n"
 
 
 def test_a_feed_that_there_is_none_of_is_refused(run: Run) -> None:

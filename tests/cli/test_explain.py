@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from feedservice import cli
 from feedservice.deliveries import Delivery, Lane, Outcome, Settled
+from feedservice.feeds import explain as explaining
 from feedservice.push import announce, outbox
 from feedservice.store.history import Event, What
 from feedservice.store.sql import open_store
@@ -85,6 +86,40 @@ def test_every_reason_has_its_sentence(run: Run, post: str, sentence: str) -> No
     assert sentence in result.output
 
 
+@pytest.mark.parametrize("post", ["two", "TWO", "w", "2025/05/02/two/"])
+def test_a_post_is_found_by_what_people_remember_of_it(run: Run, tmp_path: Path, post: str) -> None:
+    run("build")
+    if post == "2025/05/02/two/":
+        assert "give its path below the content directory or the end of it" in run("explain", post).output
+        return
+    assert run("explain", post).output.startswith("Two (two.md)\n")
+    (tmp_path / "content" / "two.md").unlink()
+    run("build")
+    if post != "two":
+        assert run("explain", post).output.startswith("Two (two.md)\n")
+
+
+def test_a_part_of_several_titles_is_asked_about(run: Run) -> None:
+    result = run("explain", "e")
+    assert result.exit_code == 4
+    assert "'e' is several posts" in result.output
+    assert "give the path of one: draft.md" not in result.output
+    assert "one.md" in result.output
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("Asia/Tokyo", "2025-05-01T09:00:00+09:00 (Asia/Tokyo; 2025-05-01T00:00:00Z)"),
+        ("+09:00", "2025-05-01T09:00:00+09:00 (2025-05-01T00:00:00Z)"),
+        ("UTC", "2025-05-01T00:00:00Z"),
+        ("Etc/UTC", "2025-05-01T00:00:00Z"),
+    ],
+)
+def test_a_time_is_said_once(zone: str, told: str) -> None:
+    assert explaining.moment(datetime(2025, 5, 1, tzinfo=UTC), zone) == told
+
+
 def test_the_future_can_be_asked_for(run: Run) -> None:
     run("build")
     assert "  in all: rank 1 of a window of 2" in run("explain", "later.md", "--as-of", "2125-05-04 10:00").output
@@ -108,8 +143,13 @@ def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_is_withdrawn_and_stands_in_a_held_feed_is_said_to(run: Run, tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    for name in ("four", "five"):
+        (content / f"{name}.md").write_text(article(name, "2025-04-01 09:00", "categories: [Tea]\n"), encoding="utf-8")
     run("build")
-    (tmp_path / "content" / "two.md").unlink()
+    # Three that vanish at once are nobody's wish.
+    for name in ("two", "four", "five"):
+        (content / f"{name}.md").unlink()
     run("build")
     said = run("explain", "two.md").output
     assert "It is in no feed: there is no such file any more" in said

@@ -49,7 +49,14 @@ def test_start_status_logs_rebuild_restart_stop(background: Site) -> None:
     rebuilt = feedservice(site, "rebuild", "--full", code=1)
     assert "3 posts, 1 published, 1 refused" in rebuilt
     screen = feedservice(site, "status", code=1)
-    for part in ("ready", "last pass", "2099-01-01T09:00:00+09:00", "publishes Later (later.md)", "bad.md:2:", "all  紙と活字"):
+    for part in (
+        "ready",
+        "last pass",
+        "2099-01-01T09:00:00+09:00",
+        "publishes Later (later.md)",
+        "bad.md:2:",
+        "all  https://example.org/feeds/all.atom  紙と活字",
+    ):
         assert part in screen, screen
     told = json.loads(feedservice(site, "status", "--json", code=1))
     assert told["problems"][0]["rule"] == "yaml.needs-quotes"

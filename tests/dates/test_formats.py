@@ -14,10 +14,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import feedservice.dates
-from feedservice.dates import Reading, http_date, parse_http_date, read, rfc3339, rfc5322
+from feedservice.dates import Reading, http_date, parse_http_date, read, rfc3339, rfc5322, typed
 
 MORNING = datetime(2025, 11, 17, 4, 42, 9, tzinfo=UTC)
 INSTANTS = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Asia/Tokyo", "2025-11-17 13:42 Asia/Tokyo"),
+        ("UTC", "2025-11-17 04:42 UTC"),
+        ("Etc/UTC", "2025-11-17 04:42 UTC"),
+        ("+09:00", "2025-11-17 13:42 +09:00"),
+        ("Europe/London", "2025-11-17 04:42 Europe/London"),
+    ],
+)
+def test_what_is_told_to_people_can_be_typed(zone: str, text: str) -> None:
+    assert typed(MORNING, zone) == text
+    reading = read(text, zone="America/New_York", naive="site")
+    assert isinstance(reading, Reading)
+    assert reading.instant == MORNING.replace(second=0)
 
 
 @pytest.mark.parametrize(

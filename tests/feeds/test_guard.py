@@ -104,14 +104,20 @@ def verdict(difference: Difference) -> Verdict:
 
 
 def test_the_operator_is_told_what_readers_would_see() -> None:
-    found = problem(verdict(told(new=some(12, age=30 * DAY))), "feeds/all.atom", since=NOW)
+    found = problem(verdict(told(new=some(12, age=30 * DAY))), "feeds/all.atom", since=NOW, zone="UTC")
     assert found.rule == "guard.held"
     assert found.message == (
         "the feed 'all' is held since 2025-06-01 00:00 UTC, and the last one stays: "
         "12 entries would be new at once, 5 are allowed: 'T0', 'T1', 'T2' and 9 more; "
         "12 entries older than 7d would be new: 'T0' (2025-05-02), 'T1' (2025-05-02), 'T2' (2025-05-02) and 9 more"
     )
-    assert "feedservice release all" in found.hint
+    assert found.hint == "if readers should see this: feedservice release all; if not: feedservice reject all, or mend the posts"
+
+
+def test_rejecting_is_offered_where_something_new_can_be_left_out() -> None:
+    found = problem(verdict(told(gone=some(9))), "feeds/all.atom", since=NOW, zone="Asia/Tokyo")
+    assert "is held since 2025-06-01 09:00 Asia/Tokyo, and" in found.message
+    assert found.hint == "if readers should see this: feedservice release all; if not: mend the posts"
 
 
 def test_a_decision_is_about_one_difference() -> None:

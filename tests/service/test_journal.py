@@ -54,9 +54,9 @@ def test_people_get_lines(root: logging.Logger) -> None:
 
 def test_a_line_of_the_log_is_readable_again() -> None:
     line = json.dumps({"time": "2026-01-01T00:00:00.000Z", "level": "error", "message": "bad", "traceback": "T"})
-    assert journal.readable(line, colour=False).endswith(" error: bad\nT")
+    assert journal.readable(line, zone="Asia/Tokyo", colour=False) == "2026-01-01T09:00:00+09:00 error: bad\nT"
     for other in ("Fatal Python error: Segmentation fault", "{}", '["x"]', "3", '{"time": 3}'):
-        assert journal.readable(other, colour=False) == other
+        assert journal.readable(other, zone="UTC", colour=False) == other
 
 
 def test_the_last_lines_come_from_the_older_file_too(tmp_path: Path) -> None:
