@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from feedservice import cli, config
 from feedservice.config import shapes
@@ -322,7 +324,7 @@ def test_posts_have_no_problems(info: str, text: str) -> None:
 
 
 def commands() -> Iterator[Any]:
-    for page in DOCS:
+    for page in PAGES:
         for info, body, line in fences(page):
             if info in {"sh", "console"}:
                 for number, text in enumerate(body.splitlines(), line + 1):
@@ -344,3 +346,57 @@ def test_commands_exist(line: str) -> None:
         # What is missing or of the wrong form is an error of click's; files need not exist here.
         known = {option for parameter in verb.params for option in parameter.opts}
         assert {word.partition("=")[0] for word in words if word.startswith("-") and word != ">"} <= known
+
+
+# The quick start ---------------------------------------------------------------------------------------------------
+
+
+def told(text: str, root: Path) -> list[str]:
+    """Return lines as a page can have them: in a folder of its own, and without what took how long."""
+    lines = text.strip().replace(str(root), "/home/hanako/my-site").splitlines()
+    return [re.sub(r"[0-9]+\.[0-9]+", "0.00", line) if line.startswith("Took ") else line for line in lines]
+
+
+def test_the_quick_start_happens_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # What a page says of output goes to one stream of the terminal.
+    runner = CliRunner()
+    shown = 0
+    for info, body, line in fences(ROOT / "docs" / "quick-start.md"):
+        if info.startswith("markdown"):
+            named = info.split()[2] if "post" in info else "tea.md"
+            (tmp_path / "content" / named).write_text(body, encoding="utf-8")
+        if info == "" and "public/feeds.opml" in body:
+            written = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / "public").rglob("*") if path.is_file()}
+            assert body.splitlines() == sorted(path for path in written if not path.endswith((".gz", ".br", ".zst")))
+        if info != "console":
+            continue
+        for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            words = shlex.split(command)
+            if words[0] == "mkdir":
+                (tmp_path / words[1]).mkdir()
+                continue
+            if command == "feedservice check" and "No problems." in output:
+                tea = tmp_path / "content" / "tea.md"
+                tea.write_text(tea.read_text("utf-8").replace("Tea: a love story", '"Tea: a love story"'), encoding="utf-8")
+            result = runner.invoke(cli.group, words[1:])
+            got, wanted = told(result.output, tmp_path), told(output, tmp_path)
+            if "…" in output:
+                pieces = [re.escape(piece) for piece in re.split(r"\s*…\s*", "\n".join(wanted))]
+                assert re.match(".*?".join(pieces), "\n".join(got), re.DOTALL), f"line {line}: {result.output}"
+            else:
+                assert got == wanted, f"line {line}: {command}"
+            shown += 1
+    assert shown >= 6
+
+
+def test_the_readme_shows_what_the_sample_site_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "content", tmp_path / "content")
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(cli.group, ["build"]).output.replace(str(tmp_path) + "/", "")
+    lines = [line.strip() for line in said.splitlines() if not line.startswith("Took ")]
+    page = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert [line for line in lines if " ".join(line.split()) not in page] == []
+    assert any("happened twice" in line for line in lines)
