@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from feedservice.cli.announced import Announced
 from feedservice.cli.front import Front
+from feedservice.cli.present import present
 from feedservice.config import Loaded
 from feedservice.config.sections import seconds
 from feedservice.deliveries import Outcome, Request, Trust
@@ -72,7 +73,7 @@ class Voice:
         """Begin to deliver, and open the doors."""
         if not announcing.is_on(self._loaded.config):
             return
-        store = await asyncio.to_thread(self._outbox)
+        store = present(self._outbox)
         await self._settings()
         keep = float(seconds(self._loaded.config.announce.keep))
         tools = Tools(outbox=store, send=self._send, terms=self._terms, now=_now, jitter=_jitter, keep=keep)
@@ -139,12 +140,15 @@ class Voice:
         if before is not None:
             await before
         self._loaded, self._complete = loaded, False
-        if self._deliverer is None or self._registrar is None:
-            await self.start()
-            return
-        await self._settings()
-        self._registrar.room = self._room()
-        self._open()
+        try:
+            if self._deliverer is None or self._registrar is None:
+                await self.start()
+                return
+            await self._settings()
+            self._registrar.room = self._room()
+            self._open()
+        except Exception:  # the next change, and the end, must not meet it again
+            logger.exception("what is announced could not be changed as the configuration says")
 
     async def _settings(self) -> None:
         """Read the keys, and make a way out by the lists of addresses that hold now."""

@@ -54,7 +54,8 @@ class Bodies:
 
     def _version(self, topic: str, least: int) -> TopicVersion | None:
         known = self._whole.get(topic)
-        if known is None or known.version < least:
+        # A version that is higher than that of the claim was cut while it was claimed, or is of a store that was put aside.
+        if known is None or known.version != least:
             self._drop(topic)
             known = self._outbox.topic(topic)
             if known is None:

@@ -15,6 +15,7 @@ import dataclasses
 import gc
 import itertools
 import json
+import threading
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,8 @@ class Engine:
         self._server = server
         self._fatal: dict[str, Problem] = {}
         self._store: Store | None = None
+        self._opening = threading.Lock()
+        """Whoever delivers asks for the store too: one opens it, and nobody while it is put aside."""
         self._memory: Memory | None = None
         self._problems: list[Problem] = []
         self._loaded: Loaded | None = None
@@ -81,9 +84,10 @@ class Engine:
     @property
     def store(self) -> Store:
         """Return the store, opened if it was not. Raises ``StoreError``."""
-        if self._store is None:
-            self._store = self._opener(self.state)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = self._opener(self.state)
+            return self._store
 
     def build(
         self,
@@ -233,14 +237,15 @@ class Engine:
 
     def _put_aside(self, error: Exception) -> Problem:
         """Give the files of a damaged store other names, so that the next one is new; return what is to be said."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
         moved: list[str] = []
-        for file in sorted(self.state.glob(f"{self._file}*")):
-            if ".damaged" not in file.name:
-                free = (file.with_name(f"{file.name}.damaged{number}") for number in itertools.count(1))
-                moved.append(file.rename(next(place for place in free if not place.exists())).name)
+        with self._opening:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+            for file in sorted(self.state.glob(f"{self._file}*")):
+                if ".damaged" not in file.name:
+                    free = (file.with_name(f"{file.name}.damaged{number}") for number in itertools.count(1))
+                    moved.append(file.rename(next(place for place in free if not place.exists())).name)
         message = f"{error}; what it knew of posts and files is made anew, ids come from the ledger"
         hint = f"what only the store knew (subscribers, deliveries, past versions) may be saved from {', '.join(moved)}"
         return Problem(rule="store.rebuilt", severity=Severity.ERROR, message=message, hint=hint, path=str(self.state))

@@ -40,6 +40,11 @@ class Database:
                 self._closed = True
                 self._writer.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
     def _write(self, work: Work[T]) -> T:
         self._refuse_closed()
         with self._explained():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -206,3 +208,28 @@ def test_nobody_is_told_before_the_public_url_gives_the_new_version(site: Site, 
     assert subscriber.wait("/hook", patience=PATIENCE)
     assert subscriber.wait("/a", method="POST", patience=PATIENCE)
     assert site.titles() == ["Second", "First"]
+
+
+@pytest.mark.parametrize("harm", ["all of it", "the posts"])
+def test_a_store_that_was_put_aside_is_announced_from_all_the_same(site: Site, subscriber: Subscriber, harm: str) -> None:
+    """The store that the pass begins anew is the one that subscriptions are kept in from then on, and deliveries made from."""
+    configure(site, subscriber.callback("/hook", always(204)))
+    site.start()
+    site.stop()
+    file = site.state / "store.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as store:
+        (page,) = store.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'posts'").fetchone()
+        (size,) = store.execute("PRAGMA page_size").fetchone()
+    data = bytearray(file.read_bytes())
+    # With the one the store cannot even be opened; with the other that is seen when it was open for a while.
+    begin, end = {"all of it": (0, len(data)), "the posts": ((page - 1) * size, page * size)}[harm]
+    data[begin:end] = b"\xff" * (end - begin)
+    file.write_bytes(bytes(data))
+    site.start()
+    assert list(site.state.glob("store.sqlite.damaged*"))
+    assert subscribe(site, subscriber.callback("/a"), secret="s3cr3t") == 202
+    assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+    site.write("second.md", post("Second", NOW))
+    assert subscriber.wait("/a", method="POST", patience=PATIENCE)
+    assert subscriber.wait("/hook", patience=PATIENCE)
+    assert site.stop() == 0

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from feedservice.cli.present import present
 from feedservice.deliveries import Announcement, State, Subscription
 from feedservice.store import StoreError
-from feedservice.store.sql import SqlStore
+from feedservice.store.sql import SqlStore, open_store
 from tests.service.loopback import always, serving, until
 from tests.service.test_deliver import FINE, Stand, paths, ping, run, running, stand, subscriber
 from tests.store.outbox_contract import TOPIC, version
@@ -181,3 +182,27 @@ def test_what_is_given_back_at_the_end_is_there_at_the_beginning(tmp_path: Path)
             await main(at)
 
     run(around)
+
+
+def test_a_store_that_was_begun_anew_is_not_sent_the_bodies_of_the_one_before(tmp_path: Path) -> None:
+    """Its versions begin at 1: sent as the fiftieth, the second would be the last that anybody gets for a long time."""
+    stores: list[SqlStore] = []
+
+    async def main() -> None:
+        async with stand(tmp_path) as at, serving(always(FINE)) as server:
+            at.publish(*range(1, 51), body=b"<feed>old</feed>")
+            at.subscribe(f"{server.url}old", delivered=49)
+            with contextlib.closing(open_store(tmp_path / "another.sqlite")) as anew:
+                stores.append(at.store)
+                async with running(at.deliverer(outbox=present(lambda: stores[-1]))) as deliverer:
+                    await until(lambda: not at.behind())
+                    stores.append(anew)
+                    at.store.close()
+                    at.store = anew
+                    at.publish(1, 2, body=b"<feed>new</feed>")
+                    at.subscribe(f"{server.url}new", delivered=1)
+                    deliverer.wake()
+                    await until(lambda: [each.delivered for each in anew.subscriptions()] == [2])
+                    assert server.requests[-1][1] == b"<feed>new</feed>"
+
+    run(main)
