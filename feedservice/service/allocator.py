@@ -22,8 +22,12 @@ def keep() -> None:
 
 
 def give_back() -> None:
-    """Give back what is freed, but for what the next small pass needs, and let all threads share one heap: for the service."""
-    _set({_TRIM_THRESHOLD: 4 * _MEGABYTE, _MMAP_THRESHOLD: _MEGABYTE, _ARENA_MAX: 1})
+    """Give back what is freed, but for what the next small pass needs, and let all threads share one heap: for the service.
+
+    Bodies of large documents and what compresses them come from the heap too: the system would have to make their pages anew for
+    each one, and there are dozens in a pass.
+    """
+    _set({_TRIM_THRESHOLD: 4 * _MEGABYTE, _MMAP_THRESHOLD: 8 * _MEGABYTE, _ARENA_MAX: 1})
 
 
 def give_back_now() -> None:

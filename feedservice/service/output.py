@@ -158,7 +158,9 @@ class Output:
         self._made.clear()
         for path in self._surplus:
             path.unlink(missing_ok=True)
-        files.settle(folders)
+        # Those who wait together wait for one write of the journal.
+        for settled in [self._threads.submit(files.settle, {folder}) for folder in folders]:
+            settled.result()
         self.published = list(self._measured())
 
     def discard(self) -> None:
