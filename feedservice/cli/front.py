@@ -42,6 +42,8 @@ VERSIONS = "versions.json"
 """File of the state directory with the older versions that deltas start from."""
 
 _COUNTS_EVERY = 60.0
+_VERSIONS_EVERY = 10.0
+"""Seconds: writing hundreds of documents' versions down takes longer than all else that readers and subscribers wait for."""
 
 logger = logging.getLogger("feedservice")
 
@@ -73,6 +75,8 @@ class Front:
         self._server: Server | None = None
         self._told = False
         self._memory: Memory | None = None
+        self._saved: Memory | None = None
+        """``_memory`` as the file has it."""
         self._published: tuple[Published, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -84,8 +88,11 @@ class Front:
         counts = _recalled_counts(file)
         first = await asyncio.to_thread(self._recalled, loaded)
         desk = Desk(first, said, bodies=Bodies(serve.memory), pollers=Pollers(said.fairness), counts=counts)
-        save = Chore(every=_COUNTS_EVERY, do=lambda: _save_counts(file, counts))
-        server = Server(desk, bounds=_bounds(serve), chores=[save], prepare=not place.plain)
+        chores = [
+            Chore(every=_COUNTS_EVERY, do=lambda: _save_counts(file, counts)),
+            Chore(every=_VERSIONS_EVERY, do=self._save_versions),
+        ]
+        server = Server(desk, bounds=_bounds(serve), chores=chores, prepare=not place.plain)
         try:
             self.urls = await server.start(host=place.host, port=place.port, path=place.path)
         except OSError as error:
@@ -122,10 +129,6 @@ class Front:
         if self._loop is not None:
             current = {held.key(coding) for held in self.desk.library.resources.values() for coding in held.stored}
             self._loop.call_soon_threadsafe(self.desk.bodies.retain, current)
-        # Readers first: the file is for the next start.
-        if memory != self._memory:
-            # Whoever loses it sends whole feeds once: no pass waits for the disk.
-            _write(loaded.root / loaded.config.state / VERSIONS, versions.to_json(memory), durable=False)
         self._memory = memory
         if first:
             self.tell()
@@ -141,6 +144,13 @@ class Front:
                 index = "" if self.place.path is not None else self.desk.terms.index
                 logger.info("Serving %s at %s%s", self._loaded.root / self._loaded.config.output, url, index)
 
+    def _save_versions(self) -> None:
+        """Write the older versions down for the next start: a process that is killed before sends whole feeds once."""
+        memory = self._memory
+        if memory is not None and memory != self._saved:
+            _write(self._loaded.root / self._loaded.config.state / VERSIONS, versions.to_json(memory), durable=False)
+            self._saved = memory
+
     def _kept(self, report: Report, there: Collection[str], root: Path) -> Iterator[Published]:
         """Yield what else belongs to feeds that stay as they were, such as their pages, and was served until now."""
         stay = {spec.key for spec in report.feeds if not set(report.withheld).isdisjoint(spec.paths.values())}
@@ -154,7 +164,7 @@ class Front:
         if not published:
             return library.NOT_YET
         self._published = published
-        self._memory = _recalled_versions(loaded.root / loaded.config.state / VERSIONS)
+        self._memory = self._saved = _recalled_versions(loaded.root / loaded.config.state / VERSIONS)
         now = datetime.now(UTC)
         # What fell due meanwhile comes with the first pass: nobody is to keep an answer for long.
         config = loaded.config.feeds

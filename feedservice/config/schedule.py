@@ -14,7 +14,7 @@ class Schedule(Section):
 
     rescan: Duration = "60s"
     """How often the content directory is looked through for changes that no event told of."""
-    settle: Delay = "30ms"
+    settle: Delay = "25ms"
     """How long a changed file must stay as it is before it is read. Changes of many files at once are given ten times as long."""
     watch: Literal["auto", "off"] = "auto"
     """Hear of changes from the system at once. `auto`: where it tells of them; on NFS, FUSE and the like only `rescan` counts."""
