@@ -33,6 +33,7 @@ from feedservice.service.control import NAME as CONTROL
 from feedservice.service.control import Control, too_long
 from feedservice.service.daemon import Daemon, Errand, Work
 from feedservice.service.forkserver import ForkServer
+from feedservice.service.lock import Lock
 from feedservice.service.notify import Manager
 from feedservice.service.passes import Wanted
 from feedservice.service.report import Report
@@ -84,14 +85,14 @@ def run(
     except OSError as error:
         raise RefusedError(f"cannot write {log_file}: {error.strerror}", "check its directory, or choose another") from error
     place = Place(host=host or serve.host, port=serve.port if port is None else port, path=path, plain=plain, given=given)
-    with server, only_one(loaded), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        held = runner.run(_serve(loaded, config, place, server))
+    with server, only_one(loaded) as lock, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        held = runner.run(_serve(loaded, config, place, server, lock))
     # A service manager would take that for a failure, and start again what was stopped.
     if held and not Manager(os.environ).listens:
         ctx.exit(1)
 
 
-async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer) -> Sequence[str]:
+async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer, lock: Lock) -> Sequence[str]:
     """Bring together what the daemon needs, run it, and return the feeds that are held at the end."""
     state = loaded.root / loaded.config.state
     control = state / CONTROL
@@ -137,6 +138,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer)
         look=look,
         make=make,
         changed=changed,
+        alone=lambda: lock.holds,
         errands=(
             Errand(name="prune", every=_DAY, do=prune),
             Errand(name="self-check", every=_DAY, do=check),

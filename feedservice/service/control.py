@@ -46,6 +46,7 @@ class Control:
         self._path = path
         self._answer = answer
         self._server: asyncio.Server | None = None
+        self._inode = 0
         self._open: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -60,6 +61,7 @@ class Control:
                 self._server = await asyncio.start_unix_server(self._talk, str(self._path), limit=_QUESTION)
             finally:
                 os.umask(before)
+            self._inode = self._path.lstat().st_ino
         except OSError as error:
             hint = "check the permissions of the state directory"
             raise RefusedError(f"cannot listen on {self._path}: {error.strerror or error}", hint) from error
@@ -72,7 +74,10 @@ class Control:
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
+        # Where the state directory was made anew, another service may listen by this name.
+        with contextlib.suppress(OSError):
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -42,6 +42,10 @@ _AGAIN = 2.0
 """Seconds until a pass that could do nothing is made again; each time so many times longer, until a rescan is due anyway."""
 _LATE = 5.0
 """Seconds after its time from which something that is due counts as late."""
+_REMOVED = (
+    "the state directory, or the lock in it, was removed while the service ran",
+    "start it again; what was published is not touched",
+)
 
 logger = logging.getLogger("feedservice")
 
@@ -82,6 +86,8 @@ class Work:
     process left it; called in a thread."""
     changed: Callable[[Loaded], None]
     """Takes in a configuration that was read anew and may be the same; called in the event loop, before the next pass."""
+    alone: Callable[[], bool] = lambda: True
+    """Says whether nobody else can build here: whoever removes the lock lets another one begin."""
     errands: Sequence[Errand] = ()
     alive: Manager
 
@@ -138,10 +144,18 @@ class Daemon:
             await self._begin()
             tasks.append(asyncio.ensure_future(self._read_changes()))
             started.push_async_callback(self._deaf)
-            await stopping.wait()
+            await self._until(stopping)
             self._work.alive.stopping()
             logger.info("stopping")
             self.ready = False
+            if not self._work.alone():
+                raise RefusedError(*_REMOVED)
+
+    async def _until(self, stopping: asyncio.Event) -> None:
+        """Wait for the end; with the lock gone there is one, before there are two services."""
+        while not stopping.is_set() and self._work.alone():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _SECOND)
 
     async def _errands_done(self) -> None:
         """Wait for what goes on in threads: they cannot be ended, and what they use is closed after this."""
@@ -210,6 +224,8 @@ class Daemon:
     # Passes
 
     def _make(self, wanted: Wanted, now: datetime) -> Report:
+        if not self._work.alone():
+            raise RefusedError(*_REMOVED)
         return self._work.make(self.loaded, wanted, now)
 
     def _done(self, outcome: Outcome) -> None:

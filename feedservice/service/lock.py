@@ -45,6 +45,21 @@ class Lock:
         """Let go."""
         self.release()
 
+    @property
+    def holds(self) -> bool:
+        """Say whether nobody else can have it: not after its file was removed, or the directory made anew."""
+        if self._descriptor is None:
+            return False
+        ours = os.fstat(self._descriptor)
+        try:
+            there = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            # What cannot be looked at now cannot be taken by somebody else either.
+            return True
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
     def release(self) -> None:
         """Let go. Doing so twice is fine. The file stays: removing it would let two builders hold two locks of one name."""
         if self._descriptor is None:

@@ -378,6 +378,24 @@ def test_two_services_do_not_run_in_one_state_directory(site: Site) -> None:
     assert site.titles() == ["First"]
 
 
+def test_a_service_whose_state_directory_is_gone_ends_before_there_are_two(site: Site) -> None:
+    site.start()
+    first, site.process = site.process, None
+    site.state.rename(site.root / "away")
+    # The next one begins, and the first one neither writes nor takes its socket away.
+    other = Site(root=site.root, log_name="other").start()
+    assert first is not None
+    assert first.wait(60) == 4
+    assert "the state directory, or the lock in it, was removed while the service ran" in site.log()
+    assert "Traceback" not in site.log()
+    try:
+        other.write("second.md", post("Second", "2025-01-06"))
+        other.serves("Second", "First")
+    finally:
+        assert other.stop() == 0
+    assert "content" not in {reason for line in site.passes() for reason in line["reasons"]}
+
+
 def test_after_kill_9_the_next_one_starts(site: Site) -> None:
     site.start()
     assert site.stop(signal.SIGKILL) == -signal.SIGKILL

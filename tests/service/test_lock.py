@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,27 @@ def test_a_released_lock_can_be_taken_again_and_released_twice(tmp_path: Path) -
     assert isinstance(second, Lock)
     with second:
         assert second.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_lock_whose_file_is_gone_or_another_holds_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = lock.acquire(state, now=NOW)
+    assert isinstance(first, Lock)
+    assert first.holds
+    first.path.rename(tmp_path / "away")
+    assert not first.holds
+    second = lock.acquire(state, now=LATER)
+    assert isinstance(second, Lock)
+    assert second.holds
+    assert not first.holds
+    first.release()
+    assert second.holds
+    shutil.rmtree(state)
+    assert not second.holds
+    state.write_text("no directory", "utf-8")
+    assert not second.holds
+    second.release()
+    assert not second.holds
 
 
 def test_a_child_that_outlives_the_owner_does_not_hold_it(tmp_path: Path) -> None:
