@@ -46,6 +46,8 @@ class Served:
     """Id → since when an entry that readers had is not out any more."""
     whole: bool = False
     """These were all entries of the feed."""
+    said: datetime | None = None
+    """When the feed said that it was updated."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

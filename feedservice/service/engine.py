@@ -162,6 +162,11 @@ class Engine:
             self._store = None
 
     def _attempt(self, loaded: Loaded, ask: Ask, *, strict: bool, progress: Progress) -> Report:
+        if self._store is not None and self._store.lost():
+            # What is in memory is not what another file knows.
+            with self._opening:
+                self._store.close()
+                self._store = self._memory = None
         memory = self._recalled(loaded)
         # Until the pass is done, what is in memory is neither what was nor what will be.
         self._memory = None
@@ -206,6 +211,8 @@ class Engine:
                 memory, problem = self._mended(error, recall)
                 rebuilt = [problem]
         exported = publish.exported(loaded, memory.facts.get(history.FACT), served)
+        if not rebuilt and memory.at is None and served:
+            rebuilt = [self._missing()]
         self._problems = [*rebuilt, *exported.scan_problems]
         memory.first_seen = exported.first_seen | memory.first_seen
         memory.histories = exported.histories
@@ -249,6 +256,20 @@ class Engine:
         message = f"{error}; what it knew of posts and files is made anew, ids come from the ledger"
         hint = f"what only the store knew (subscribers, deliveries, past versions) may be saved from {', '.join(moved)}"
         return Problem(rule="store.rebuilt", severity=Severity.ERROR, message=message, hint=hint, path=str(self.state))
+
+    def _missing(self) -> Problem:
+        """Return what is to be said of a store that knows of no pass where feeds have been published."""
+        return Problem(
+            rule="store.missing",
+            severity=Severity.ERROR,
+            message="the store is new, and feeds were published from here before; posts are read anew, ids come from the ledger",
+            hint=(
+                f"if {self._file} was lost, stop the service and put a backup back: subscribers and deliveries were in it only"
+                if self._file is not None
+                else "of the store before, subscribers move with `feedservice subscribers export` and `import`"
+            ),
+            path=str(self.state),
+        )
 
 
 @contextlib.contextmanager

@@ -217,6 +217,7 @@ def _served(made: Made, collected: Collected, before: Served | None, verdict: Ve
         late=late,
         withdrawn=withdrawn,
         whole=len(entries) == len(made.members),
+        said=made.head.updated,
     )
     if before is not None and dataclasses.replace(told, at=before.at) == before:
         return before

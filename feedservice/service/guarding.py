@@ -95,6 +95,7 @@ def remember(state: Path, each: Served) -> None:
         "late": {name: instant.isoformat() for name, instant in sorted(each.late.items())},
         "withdrawn": {name: instant.isoformat() for name, instant in sorted(each.withdrawn.items())},
         "whole": each.whole,
+        "said": each.said.isoformat() if each.said is not None else None,
     }
     # One of these for every feed that is made: a pass does not wait for the disk until each is safe. See ``_served``.
     _write(_place(state, each.feed), values, durable=False)
@@ -170,6 +171,7 @@ def _served(path: Path) -> Served | None:
             late={name: _instant(text) for name, text in stored["late"].items()},
             withdrawn={name: _instant(text) for name, text in stored["withdrawn"].items()},
             whole=stored.get("whole", False) is True,
+            said=_instant(stored["said"]) if stored.get("said") else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error

@@ -169,7 +169,9 @@ class Making:
             return None
         usable = before is not None and not self.ask.full and self._links_stay(before)
         spans = Spans(self.output.root, before) if before is not None and usable else None
-        return Wanted(spec=spec, window=window, keys=own, before=before, spans=spans)
+        had = self.collected.served.get(spec.key)
+        said = had.said if had is not None else None
+        return Wanted(spec=spec, window=window, keys=own, before=before, spans=spans, said=said)
 
     @cached_property
     def _same_settings(self) -> bool:

@@ -56,6 +56,8 @@ class Wanted:
     """How it was made last."""
     spans: Spans | None = None
     """Entries that can be used again."""
+    said: datetime | None = None
+    """When it said that it was updated, as far as that is known without ``before``."""
     withdrawn: Sequence[Entry] = ()
     """What readers had and is out no more, the newest first."""
 
@@ -309,7 +311,7 @@ def _head(
     head = dataclasses.replace(head, withdrawn=tuple(feed.withdrawn), notices=config.feeds.notices)
     updated = freshness.updated(
         newest,
-        before=feed.before.updated if feed.before is not None else None,
+        before=feed.before.updated if feed.before is not None else feed.said,
         taken_back=feed.before is not None and freshness.taken_back(feed.before.ids, window, members),
         now=settings.now,
     )
@@ -322,8 +324,7 @@ def _head(
         history = archives.extend(history, live, shown, size=max(2, len(shown)))
         return archives.subscription_head(head, history, base=base, newest=archives.linked(history, live, shown)), history
     # Without archives nothing can be said of a feed that has more than it shows.
-    whole = len(window) == len(members)
-    return (archives.subscription_head(head, Membership(), base=base) if whole else head), None
+    return (archives.subscription_head(head, Membership(), base=base) if len(window) == len(members) else head), None
 
 
 def withdrawn(collected: Collected, key: str) -> tuple[Entry, ...]:

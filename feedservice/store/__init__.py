@@ -279,6 +279,10 @@ class Store(Protocol):
         """Read everything and return what is damaged. This takes time and memory bandwidth, not locks."""
         ...
 
+    def lost(self) -> bool:
+        """Say whether what is open is not what a new one would open: its file was removed, or another has its name."""
+        ...
+
     def close(self) -> None:
         """Finish the writes that were begun and let go of the database. Closing twice is fine."""
         ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,18 +22,43 @@ _FETCHED = 1000
 """Rows that an iterator fetches at once."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file, whatever else may get its name."""
+
+    path: Path
+    device: int
+    inode: int
+
+
+def opened(path: Path) -> Opened | None:
+    """Return the file that has a name now; None when there is none, or it cannot be looked at."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return Opened(path=path, device=stat.st_dev, inode=stat.st_ino)
+
+
 class Database:
     """What ``SqlStore`` and ``SqlOutbox`` stand on."""
 
-    def __init__(self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer, seal: Seal) -> None:
-        """Keep the parts; ``name`` is the place as errors say it."""
+    def __init__(
+        self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer, seal: Seal, file: Opened | None = None
+    ) -> None:
+        """Keep the parts; ``name`` is the place as errors say it, ``file`` the one that is open, where it is one."""
         self._name = name
         self._ways = ways
         self._readers = readers
         self._writer = writer
         self._seal = seal
+        self._file = file
         self._closed = False
         self._closing = threading.Lock()
+
+    def lost(self) -> bool:
+        """See ``Store.lost``."""
+        return self._file is not None and opened(self._file.path) != self._file
 
     def close(self) -> None:
         """See ``Store.close``."""

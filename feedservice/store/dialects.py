@@ -118,7 +118,9 @@ DIFFERENCES: Mapping[str, Differences] = {
 """Name of a SQLAlchemy dialect → its way."""
 
 _WRITABLE = "make the file and its directory writable for the user that runs feedservice"
-DAMAGED = "restore a backup, or move the file away: posts are read anew, but ids, past versions and dates of change are forgotten"
+DAMAGED = (
+    "restore a backup, or move the file away: posts are read anew, ids come from the ledger, and who subscribed is forgotten"
+)
 _BUSY = "another process is writing: wait for it, or stop it"
 _FULL = "free some space; nothing was changed"
 HINTS: Mapping[str, str] = {

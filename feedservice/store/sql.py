@@ -38,6 +38,7 @@ from feedservice.store import (
     writes,
 )
 from feedservice.store.connections import Writer
+from feedservice.store.database import opened
 from feedservice.store.dialects import DIFFERENCES
 from feedservice.store.history import Event
 from feedservice.store.outbox_sql import SqlOutbox
@@ -60,8 +61,10 @@ def open_store(place: Path | str, *, key_file: Path | None = None) -> SqlStore:
     Raises ``StoreError`` when the store cannot be used as it is; nothing is ever deleted or begun anew. A process that forks does
     so before it opens a store.
     """
+    file = None
     if isinstance(place, Path):
         _make_file(place)
+        file = opened(place.absolute())
         # Connections are made later, when the working directory may be another.
         name, url = str(place), sa.URL.create("sqlite", database=str(place.absolute()))
         key_file = key_file or place.absolute().with_name(KEY_FILE)
@@ -71,7 +74,7 @@ def open_store(place: Path | str, *, key_file: Path | None = None) -> SqlStore:
     ways = DIFFERENCES[url.get_backend_name()]
     writer = Writer(connections.writing(url, ways))
     seal = Seal(key_file, name=name)
-    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer, seal=seal)
+    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer, seal=seal, file=file)
     try:
         store.upgrade()
     except BaseException:

@@ -81,6 +81,24 @@ def test_what_is_saved_is_told(site: Site, subscriber: Subscriber) -> None:
     assert site.stop() == 0
 
 
+def test_a_store_that_is_lost_takes_no_announcement_with_it(site: Site, subscriber: Subscriber) -> None:
+    configure(site, subscriber.callback("/hook", always(204)))
+    site.start()
+    for file in site.state.glob("store.sqlite*"):
+        file.unlink()
+    site.write("second.md", post("Second", NOW))
+    # What is out when the store is made anew is known to everybody; from then on it is as before.
+    assert site.logged(r"\[store\.missing\]$")["level"] == "error"
+    site.serves("Second", "First")
+    site.write("third.md", post("Third", NOW))
+    told = subscriber.wait("/hook", patience=PATIENCE)
+    assert [json.loads(each.body)["data"]["title"] for each in told] == ["Third"]
+    assert subscribe(site, subscriber.callback("/a")) == 202
+    assert subscriber.wait("/a", method="GET", patience=PATIENCE)
+    assert "Traceback" not in site.log()
+    assert site.stop() == 0
+
+
 def test_the_operator_sees_how_it_goes_and_no_callback(site: Site, subscriber: Subscriber) -> None:
     configure(site, subscriber.callback("/hook-of-secret-path", always(503)))
     token = site.root / "token"

@@ -211,6 +211,9 @@ def test_a_full_disk_changes_nothing(make_site: MakeSite, monkeypatch: pytest.Mo
 def test_a_damaged_store_is_put_aside_and_made_anew_from_what_is_there(make_site: MakeSite, harm: str) -> None:
     loaded = make_site(POSTS, EXTRA)
     one_pass(loaded, NOW)
+    # When something was taken back, no date of a post says when the feed changed.
+    next(loaded.root.glob("content/*.md")).unlink()
+    one_pass(loaded, NOW + timedelta(minutes=1))
     before = dict(tree(loaded.root / "public"))
     file = loaded.root / loaded.config.state / STORE
     if harm == "missing":
@@ -222,12 +225,15 @@ def test_a_damaged_store_is_put_aside_and_made_anew_from_what_is_there(make_site
         file.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
     with contextlib.closing(engine_of(loaded)) as engine:
         report = engine.build(loaded, now=LATER)
-    assert ("store.rebuilt" in {problem.rule for problem in report.problems}) == (harm != "missing")
-    assert report.read == len(POSTS)
+    said = {problem.rule for problem in report.problems if problem.rule.startswith("store.")}
+    assert said == {"store.missing" if harm == "missing" else "store.rebuilt"}
+    assert report.read == len(POSTS) - 1
     assert tree(loaded.root / "public") == before
     agree(loaded)
     assert bool(list(file.parent.glob(f"{STORE}.damaged*"))) == (harm != "missing")
     assert dataclasses.asdict(report)["withheld"] == ()
+    with contextlib.closing(engine_of(loaded)) as engine:
+        assert not [each for each in engine.build(loaded, now=LATER).problems if each.rule.startswith("store.")]
 
 
 @pytest.mark.parametrize(
@@ -271,5 +277,30 @@ def test_a_row_that_cannot_be_read_costs_what_is_made_anew_and_nothing_else(make
     assert [each.before for each in report.changed] == [None] * ("documents" in harm)
     assert tree(loaded.root / "public") == before
     assert held() == there
+
+
+@pytest.mark.parametrize("harm", ["removed", "replaced"])
+def test_a_store_that_goes_while_it_is_open_is_not_written_any_more(make_site: MakeSite, harm: str) -> None:
+    loaded = make_site(POSTS, EXTRA)
+    file = loaded.root / loaded.config.state / STORE
+    with contextlib.closing(engine_of(loaded)) as engine:
+        engine.build(loaded, now=NOW)
+        first = engine.store
+        if harm == "replaced":
+            # A backup, put back without asking.
+            with contextlib.closing(sqlite3.connect(file)) as connection:
+                connection.execute("VACUUM INTO ?", [str(file.with_name("backup"))])
+            file.with_name("backup").replace(file)
+        else:
+            file.unlink()
+        for beside in ("-wal", "-shm"):
+            file.with_name(STORE + beside).unlink()
+        make_site({"d.md": post("四", "2025-05-04 09:00")}, EXTRA)
+        report = engine.build(loaded, now=LATER)
+        said = {problem.rule for problem in report.problems if problem.rule.startswith("store.")}
+        assert said == ({"store.missing"} if harm == "removed" else set())
+        assert report.read == (len(POSTS) + 1 if harm == "removed" else 1)
+        with pytest.raises(RuntimeError, match="is closed"):
+            first.meta()
     agree(loaded)
     assert not list(file.parent.glob(f"{STORE}.damaged*"))
