@@ -16,7 +16,7 @@ from feedservice.feeds.formats import FORMATS
 from feedservice.feeds.identity import Named
 from feedservice.feeds.links import cloud_url, hub_urls
 from feedservice.feeds.specs import site_url
-from feedservice.model import Document, EntrySpan, FeedHead, FeedKind, FeedSpec, Fragment, Person, Podcast
+from feedservice.model import Document, EntrySpan, FeedHead, FeedKind, FeedSpec, Fragment, Person, Podcast, Problem, Severity
 from feedservice.taxonomy import identity
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -90,6 +90,28 @@ def fitting(fragments: Mapping[str, Sequence[Fragment]], max_bytes: int) -> int:
             count += 1
         fits.append(count)
     return min(fits, default=0)
+
+
+def shortened(spec: FeedSpec, fragments: Mapping[str, Sequence[Fragment]], members: int, max_bytes: int) -> tuple[Problem, ...]:
+    """Return the warning that a window is larger than the budget lets it be, by the entries that are shown.
+
+    It says nothing that the next post would change: a feed of such posts has it once.
+    """
+    wished = min(spec.window, members)
+    count = len(next(iter(fragments.values()), ()))
+    largest = max((sum(len(part.body) for part in parts) for parts in fragments.values()), default=0)
+    if count >= wished or _HEAD_BYTES + largest * wished <= max_bytes * count:
+        return ()
+    room = f"no room in {max_bytes:,} bytes (feeds.max_bytes): the oldest are left out"
+    return (
+        Problem(
+            rule="feed.shortened",
+            severity=Severity.WARNING,
+            message=f"the window of {spec.window} entries has {room}",
+            hint="set a smaller window, or `content: summary`; most readers refuse documents above 1 to 3 MB",
+            path=next(iter(spec.paths.values())),
+        ),
+    )
 
 
 def document(head: FeedHead, name: str, fragments: Sequence[Fragment]) -> Document:

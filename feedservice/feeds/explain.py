@@ -17,6 +17,8 @@ from feedservice.feeds.selection import Reason
 from feedservice.model import FeedKind, FeedSpec
 from feedservice.taxonomy import identity
 
+_NO_ROOM = "older than what the document has room for (feeds.max_bytes)"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -97,7 +99,9 @@ def _ranked(post: Named, spec: FeedSpec, known: Known, rank: int, *, shown: bool
     size = spec.window
     if not shown:
         if rank <= size:
-            return f"rank {rank} of a window of {size}, and older than what was withdrawn from the feed: nothing old comes back"
+            served = known.served.get(spec.key)
+            behind = "older than what was withdrawn from the feed" if served and served.withdrawn else _NO_ROOM
+            return f"rank {rank} of a window of {size}, and {behind}: nothing old comes back"
         return f"rank {rank} of a window of {size}"
     since = known.late.get(spec.key, {}).get(post.id)
     if since is None:

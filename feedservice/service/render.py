@@ -297,7 +297,7 @@ def _feed(
         history=grown,
         noted={},
         linked={},
-        found=(*refused, *found),
+        found=(*refused, *found, *assemble.shortened(spec, parts, len(members), config.feeds.max_bytes)),
     )
 
 

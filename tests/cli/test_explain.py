@@ -86,6 +86,22 @@ def test_every_reason_has_its_sentence(run: Run, post: str, sentence: str) -> No
     assert sentence in result.output
 
 
+def test_what_a_document_has_no_room_for_is_said_to_have_none(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("window: 2", "window: 3\n  max_bytes: 5K"), encoding="utf-8")
+    long = "Text. " * 300
+    for number in range(1, 5):
+        (tmp_path / "content" / f"long{number}.md").write_text(article("Long", f"2025-06-0{number} 09:00 +0000") + long, "utf-8")
+    built = run("build")
+    assert "feeds/all.atom: warning: the window of 3 entries has no room in 5,120 bytes (feeds.max_bytes)" in built.output
+    assert "the window of 3 entries has no room" in run("check").output
+    told = run("explain", "long3.md").output
+    assert (
+        "not in all: rank 2 of a window of 3, and older than what the document has room for (feeds.max_bytes): nothing old"
+        in told
+    )
+    assert "  published   2025-06-03T18:00:00+09:00 (Asia/Tokyo; 2025-06-03T09:00:00Z)" in told
+
+
 @pytest.mark.parametrize("post", ["two", "TWO", "w", "2025/05/02/two/"])
 def test_a_post_is_found_by_what_people_remember_of_it(run: Run, tmp_path: Path, post: str) -> None:
     run("build")

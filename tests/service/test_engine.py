@@ -374,13 +374,18 @@ def test_a_feed_with_a_window_too_large_for_its_budget_is_made_when_it_changes(
         made.append(f"{head.spec.key}.{name}")
         return real(head, name, fragments)
 
-    engine.build(make_site(posts, extra), now=NOW)
+    report = engine.build(make_site(posts, extra), now=NOW)
     assert titles(engine) == ["t8", "t7"]
+    warned = [problem for problem in report.problems if problem.rule == "feed.shortened"]
+    assert [problem.path for problem in warned] == ["feeds/all.atom", "feeds/c0.atom", "feeds/c1.atom"]
     if restart:
         engine = again(engine)
     monkeypatch.setattr(assemble, "document", watched)
-    engine.build(make_site({"9.md": post("t9", "2025-05-09 09:00", "categories: [c1]\n", body="あ" * 3000)}, extra), now=NOW)
+    loaded = make_site({"9.md": post("t9", "2025-05-09 09:00", "categories: [c1]\n", body="あ" * 3000)}, extra)
+    report = engine.build(loaded, now=NOW)
     assert sorted(made) == [f"{key}.{name}" for key in ("all", "c1") for name in ("atom", "json", "rss")]
+    # It is the same warning, and so it is not told again.
+    assert [problem for problem in report.problems if problem.rule == "feed.shortened"] == warned
     assert (titles(engine), titles(engine, "feeds/c0.atom")) == (["t9", "t8"], ["t8", "t6"])
     made.clear()
     engine.build(make_site({}, extra), now=NOW)
