@@ -15,6 +15,7 @@ import click
 
 from feedservice.cli import output
 from feedservice.deliveries import State
+from feedservice.model import Problem
 from feedservice.push import canary
 from feedservice.push.canary import Standing, Watch
 from feedservice.service.deliver import Figures
@@ -35,6 +36,8 @@ class Announced:
     """Why not."""
     watches: Sequence[Watch] = ()
     """What the canary saw of each hub."""
+    problems: Sequence[Problem] = ()
+    """Files of keys that cannot be used: what they are for is refused by the other side, or not sent."""
     now: datetime
 
 
@@ -48,8 +51,9 @@ def told(it: Announced) -> dict[str, Any]:
         "waiting": figures.waiting,
     }
     hubs = [hub_told(watch, it.now) for watch in it.watches]
+    problems = [output.problem_json(each) for each in it.problems]
     if standing is None:
-        return {"attempts": attempts, "refusal": it.refusal, "hubs": hubs}
+        return {"attempts": attempts, "refusal": it.refusal, "hubs": hubs, "problems": problems}
     counts: dict[str, dict[str, int]] = {}
     for (kind, state), number in sorted(standing.counts.items()):
         counts.setdefault(kind, {})[state.value] = number
@@ -63,6 +67,7 @@ def told(it: Announced) -> dict[str, Any]:
         "oldest": standing.oldest,
         "next_due": standing.next_due,
         "hubs": hubs,
+        "problems": problems,
     }
 
 
@@ -155,6 +160,8 @@ def hub_line(said: Mapping[str, Any], *, span: Callable[[str], str]) -> str:
 
 def lines(said: Mapping[str, Any], *, span: Callable[[str], str], when: Callable[[str], str]) -> Iterator[str]:
     """Yield lines for people about what ``told`` said; ``span`` says how long ago an instant was, ``when`` its local time."""
+    for each in said["problems"]:
+        yield click.style(f"{each['path']}: {each['message']}", fg="red")
     for each in said["hubs"]:
         yield hub_line(each, span=span)
     if said["refusal"]:

@@ -114,7 +114,9 @@ class Voice:
         except StoreError as error:
             refusal = str(error)
         watches = tuple(self._canary.watches)
-        return Announced(figures=self._deliverer.figures, standing=standing, refusal=refusal, watches=watches, now=now)
+        wrong = self._credentials.problems
+        figures = self._deliverer.figures
+        return Announced(figures=figures, standing=standing, refusal=refusal, watches=watches, problems=wrong, now=now)
 
     def shown(self, loaded: Loaded) -> None:
         """Take up what a pass has announced; called in the thread that made it."""
