@@ -109,14 +109,15 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
 def next_(ctx: click.Context, own_config: Path | None, count: int, as_json: bool) -> None:
     """Show what time will bring: which posts appear and which expire, and when.
 
-    Each with the author's local time, UTC, and what a reader will see. Nothing is written.
+    Each with the author's local time, UTC, what a reader will see, and how a time was read that there is twice on that day or not
+    at all. Nothing is written.
     """
     loaded = load(own_config or ctx.obj, os.environ)
     now = datetime.now(UTC)
     with ForkServer(prepare) as server:
         coming = outlook(loaded, now=now, server=server)
     if as_json:
-        click.echo(output.json_text([_json(each) for each in coming[:count]]))
+        click.echo(output.json_text([_json(each, now) for each in coming[:count]]))
         return
     if not coming:
         click.echo("Nothing changes by itself.")
@@ -137,12 +138,20 @@ def _told(each: Coming, now: datetime) -> Iterator[str]:
     local = dates.rfc3339(each.instant, each.zone)
     yield f"{click.style(local, bold=True)} ({each.zone})  {dates.rfc3339(each.instant, 'UTC')}  in {_until(each.instant, now)}"
     yield f"  {each.what.value} {each.title} ({each.path}): {_SEEN[each.what]}"
-    note = _clock_change(each, now)
-    if note:
+    for note in _notes(each, now):
         yield f"  {note}"
 
 
-def _json(each: Coming) -> dict[str, Any]:
+def _notes(each: Coming, now: datetime) -> Iterator[str]:
+    """Yield what the clocks of the author's zone have to do with it."""
+    if each.note:
+        yield each.note
+    change = _clock_change(each, now)
+    if change:
+        yield change
+
+
+def _json(each: Coming, now: datetime) -> dict[str, Any]:
     return {
         "what": each.what.value,
         "path": each.path,
@@ -151,6 +160,7 @@ def _json(each: Coming) -> dict[str, Any]:
         "local": dates.rfc3339(each.instant, each.zone),
         "zone": each.zone,
         "seen": _SEEN[each.what],
+        "notes": list(_notes(each, now)),
     }
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 
+from feedservice import dates
 from feedservice.config import Loaded
+from feedservice.model import Problem
 from feedservice.service.collect import Ask, collect
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.publish import exported, silent
 from feedservice.service.report import Coming, coming
 from feedservice.service.workers import Workers
+
+_DOUBTFUL = frozenset({"date.ambiguous", "date.nonexistent"})
 
 
 def outlook(loaded: Loaded, *, now: datetime, server: ForkServer | None = None) -> tuple[Coming, ...]:
@@ -19,4 +25,11 @@ def outlook(loaded: Loaded, *, now: datetime, server: ForkServer | None = None) 
     """
     with Workers(1, server) as pool:
         collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
-    return coming(collected.named, collected.live.held)
+    doubtful = [each for each in collected.problems if each.rule in _DOUBTFUL]
+    return tuple(dataclasses.replace(each, note=_note(each, doubtful)) for each in coming(collected.named, collected.live.held))
+
+
+def _note(each: Coming, doubtful: Sequence[Problem]) -> str:
+    """Return what was found about the date that was read as this instant: it names all readings."""
+    at = dates.rfc3339(each.instant, each.zone)
+    return next((found.message for found in doubtful if found.path == each.path and at in found.message), "")

@@ -32,6 +32,8 @@ class Coming:
     what: Happening
     zone: str
     """What the author meant: a zone name or a fixed offset."""
+    note: str = ""
+    """How a local time was read that there is twice on that day, or not at all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,16 @@ def test_next_lists_what_comes_with_local_time_and_utc(site: Site) -> None:
     assert "2099-01-01T09:00:00+09:00 (Asia/Tokyo)  2099-01-01T00:00:00Z" in said
     assert "publish Tomorrow (a.md): readers see a new entry" in said
     assert "expire Tomorrow (a.md): the entry leaves the feeds" in said
+    assert "the clocks change until then" not in said
+    site.write("c.md", post("Gap", "2036-03-30 02:30", timezone="Europe/Berlin"))
+    site.write("d.md", post("Twice", "2036-01-05 09:00", timezone="Europe/Berlin", expires="2036-10-26 02:30"))
+    said = feedservice(site, "next")
+    assert "date: 2036-03-30 02:30:00 did not happen in Europe/Berlin" in said
+    assert "expires: 2036-10-26 02:30:00 happened twice in Europe/Berlin" in said
+    (gap,) = [each for each in json.loads(feedservice(site, "next", "--json")) if each["title"] == "Gap"]
+    assert gap["notes"][0].startswith("date: 2036-03-30 02:30:00 did not happen")
+    for name in ("c.md", "d.md"):
+        (site.content / name).unlink()
     told = json.loads(feedservice(site, "next", "--json", "-n", "2"))
     assert [each["title"] for each in told] == ["Tomorrow", "Tomorrow"]
     assert told[0]["at"] == "2099-01-01T00:00:00Z"
