@@ -22,6 +22,7 @@ from feedservice.service.daemon import Daemon
 from feedservice.service.passes import Outcome, Wanted
 from feedservice.service.pull import pull
 from feedservice.service.report import Report
+from feedservice.store import StoreError
 from feedservice.web.metrics import Metric
 
 _PROBLEMS = 100
@@ -41,6 +42,8 @@ class Operations:
         self.stopping = asyncio.Event()
         self.deliver: Callable[[], None] = lambda: None
         """Has the outbox looked at."""
+        self.writable: Callable[[], None] = lambda: None
+        """Raises ``StoreError`` when nothing can be remembered now; blocks."""
         self.announced: Callable[[], Awaitable[Announced | None]] = _silent
         """Says how announcing goes; None where nobody is told of anything."""
         self._pulling = asyncio.Lock()
@@ -72,7 +75,15 @@ class Operations:
         late = daemon.late()
         reasons = [] if daemon.ready else ["the first pass is not done yet" if daemon.report is None else "it is stopping"]
         refusal = await asyncio.to_thread(_unwritable, state)
-        return reasons + [each for each in (refusal, late) if each is not None]
+        forgetful = await asyncio.to_thread(self._forgetful) if daemon.report is not None else None
+        return reasons + [each for each in (refusal, forgetful, late) if each is not None]
+
+    def _forgetful(self) -> str | None:
+        try:
+            self.writable()
+        except StoreError as error:
+            return f"the store cannot be written: {error}"
+        return None
 
     def held(self) -> list[str]:
         """Return the keys of the feeds that the guard holds."""

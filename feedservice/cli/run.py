@@ -148,6 +148,7 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer,
     daemon = Daemon(loaded, work)
     operations = Operations(daemon, front)
     operations.deliver, operations.announced = voice.wake, voice.announced
+    operations.writable = engine.writable
     admin = Admin(operations, keys(loaded), unix=place.path is not None, name=lambda: secrets.token_hex(8))
     front.doors[OPERATIONS] = admin
     # A further long-running task is wired here.

@@ -89,6 +89,10 @@ class Engine:
                 self._store = self._opener(self.state)
             return self._store
 
+    def writable(self) -> None:
+        """Raise ``StoreError`` when nothing could be remembered now."""
+        self.store.writable()
+
     def build(
         self,
         loaded: Loaded,

@@ -279,6 +279,10 @@ class Store(Protocol):
         """Read everything and return what is damaged. This takes time and memory bandwidth, not locks."""
         ...
 
+    def writable(self) -> None:
+        """Begin a write and take it back, unless somebody else writes. Raises ``StoreError`` when nothing can be written now."""
+        ...
+
     def lost(self) -> bool:
         """Say whether what is open is not what a new one would open: its file was removed, or another has its name."""
         ...

@@ -34,6 +34,11 @@ def writing(url: sa.URL, ways: Differences) -> sa.Engine:
     return _configured(_engine(url, ways.writer_options), ways.writer_settings, ways.begin_write)
 
 
+def probing(url: sa.URL, ways: Differences) -> sa.Engine:
+    """Return an engine whose connections begin a write and do none; nobody is waited for."""
+    return _configured(_engine(url, ways.writer_options), ways.probe_settings, ways.begin_write)
+
+
 def _engine(url: sa.URL, options: Mapping[str, object]) -> sa.Engine:
     # What a statement was given (callbacks, payloads) is nobody's business who reads an error of it, or a traceback in a log.
     return sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(options), hide_parameters=True)

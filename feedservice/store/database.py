@@ -44,17 +44,39 @@ class Database:
     """What ``SqlStore`` and ``SqlOutbox`` stand on."""
 
     def __init__(
-        self, *, name: str, ways: Differences, readers: sa.Engine, writer: Writer, seal: Seal, file: Opened | None = None
+        self,
+        *,
+        name: str,
+        ways: Differences,
+        readers: sa.Engine,
+        prober: sa.Engine,
+        writer: Writer,
+        seal: Seal,
+        file: Opened | None = None,
     ) -> None:
         """Keep the parts; ``name`` is the place as errors say it, ``file`` the one that is open, where it is one."""
         self._name = name
         self._ways = ways
         self._readers = readers
+        self._prober = prober
         self._writer = writer
         self._seal = seal
         self._file = file
         self._closed = False
         self._closing = threading.Lock()
+
+    def writable(self) -> None:
+        """See ``Store.writable``."""
+        self._refuse_closed()
+        if self.lost():
+            # To open it would make another.
+            raise StoreError(f"{self._name}: the file was removed or replaced", "the next pass sees to it", path=self._name)
+        try:
+            with self._explained(), self._prober.connect() as connection:
+                connection.exec_driver_sql(self._ways.probe)
+        except StoreError as error:
+            if error.hint != dialects.BUSY:
+                raise
 
     def lost(self) -> bool:
         """See ``Store.lost``."""

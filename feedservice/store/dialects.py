@@ -34,6 +34,10 @@ class Differences:
     """Said on the connection that writes, when it is new."""
     reader_settings: tuple[str, ...]
     """Said on every new connection that reads."""
+    probe_settings: tuple[str, ...]
+    """Said on a connection that is to find out whether one could write."""
+    probe: str
+    """Said in its transaction: an error when one could not."""
     begin_write: str | None
     """Begins a transaction that alone may write; None when the driver begins it."""
     begin_read: str | None
@@ -90,6 +94,8 @@ DIFFERENCES: Mapping[str, Differences] = {
             "PRAGMA journal_size_limit = 16777216",
         ),
         reader_settings=("PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"),
+        probe_settings=("PRAGMA busy_timeout = 0",),
+        probe="SELECT 1",
         begin_write="BEGIN IMMEDIATE",
         begin_read="BEGIN",
         alone=None,
@@ -106,6 +112,9 @@ DIFFERENCES: Mapping[str, Differences] = {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
             _LOCKS,
         ),
+        probe_settings=(),
+        # A copy of another server refuses that.
+        probe="SET TRANSACTION READ WRITE",
         begin_write=None,
         begin_read=None,
         # Any number will do as long as it stays the same.
@@ -121,13 +130,13 @@ _WRITABLE = "make the file and its directory writable for the user that runs fee
 DAMAGED = (
     "restore a backup, or move the file away: posts are read anew, ids come from the ledger, and who subscribed is forgotten"
 )
-_BUSY = "another process is writing: wait for it, or stop it"
+BUSY = "another process is writing: wait for it, or stop it"
 _FULL = "free some space; nothing was changed"
 HINTS: Mapping[str, str] = {
     "SQLITE_NOTADB": DAMAGED,
     "SQLITE_CORRUPT": DAMAGED,
     "SQLITE_FULL": _FULL,
-    "SQLITE_BUSY": _BUSY,
+    "SQLITE_BUSY": BUSY,
     "SQLITE_READONLY": _WRITABLE,
     "SQLITE_PERM": _WRITABLE,
     "SQLITE_CANTOPEN": _WRITABLE,
@@ -137,7 +146,7 @@ HINTS: Mapping[str, str] = {
     "42501": "let the user of the database make and change tables in its schema: GRANT USAGE, CREATE ON SCHEMA … TO …",
     "53100": _FULL,
     "53300": "the server has no room for another connection: raise max_connections, or find who holds them",
-    "55P03": _BUSY,
+    "55P03": BUSY,
     "58": "the server reports errors of its disk or file system: look at its log",
     "XX": "the server reports damage: look at its log, and restore a backup; nothing was changed",
 }

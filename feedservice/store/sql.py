@@ -74,7 +74,8 @@ def open_store(place: Path | str, *, key_file: Path | None = None) -> SqlStore:
     ways = DIFFERENCES[url.get_backend_name()]
     writer = Writer(connections.writing(url, ways))
     seal = Seal(key_file, name=name)
-    store = SqlStore(name=name, ways=ways, readers=connections.reading(url, ways), writer=writer, seal=seal, file=file)
+    readers, prober = connections.reading(url, ways), connections.probing(url, ways)
+    store = SqlStore(name=name, ways=ways, readers=readers, prober=prober, writer=writer, seal=seal, file=file)
     try:
         store.upgrade()
     except BaseException:

@@ -105,6 +105,24 @@ def test_not_ready_says_why(guarded: Site) -> None:
     assert asked(guarded, "/-/status")[1]["failures"] == 1
 
 
+def test_not_ready_when_nothing_can_be_remembered(guarded: Site) -> None:
+    # Root may write anywhere, and makes no file where a directory is.
+    (guarded.state / ".probe").mkdir()
+    status, told = asked(guarded, "/-/ready")
+    assert (status, told["reasons"]) == (503, ["the state directory cannot be written: Is a directory"])
+    assert asked(guarded, "/-/status")[1]["unready"] == told["reasons"]
+    (guarded.state / ".probe").rmdir()
+    store = guarded.state / "store.sqlite"
+    store.rename(guarded.state / "away")
+    status, told = asked(guarded, "/-/ready")
+    assert status == 503
+    assert told["reasons"] == [f"the store cannot be written: {store}: the file was removed or replaced"]
+    assert b"feedservice_ready 0\n" in guarded.get("/-/metrics", BEARER)[1]
+    (guarded.state / "away").rename(store)
+    assert asked(guarded, "/-/ready")[0] == 200
+    assert guarded.get("/-/health")[0] == 200
+
+
 def test_reload_answers_with_the_mistakes(guarded: Site) -> None:
     assert asked(guarded, "/-/reload", data=b"")[0] == 200
     guarded.config.write_text(UNWATCHED.replace("title", "titel"), "utf-8")

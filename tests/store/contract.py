@@ -484,6 +484,29 @@ class StoreContract:
             with pytest.raises(RuntimeError, match="is closed"):
                 call()
 
+    def test_it_can_be_written_also_while_somebody_writes(self, store: Store) -> None:
+        before = fill(store)
+        reached, go_on = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            reached.set()
+            assert go_on.wait(60)
+
+        store.writable()
+        with ThreadPoolExecutor(1) as thread:
+            writing = thread.submit(store.replace_posts, Watched(posts(2000), 1500, wait))
+            try:
+                assert reached.wait(60)
+                store.writable()
+                assert everything(store) == before
+            finally:
+                go_on.set()
+            writing.result()
+        store.writable()
+        store.close()
+        with pytest.raises(RuntimeError, match="is closed"):
+            store.writable()
+
     # The schema.
 
     def test_a_healthy_store_has_integrity(self, store: Store) -> None:

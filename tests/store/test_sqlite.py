@@ -168,6 +168,44 @@ def test_a_writable_file_in_a_directory_that_is_not_is_an_error(unprivileged: Pa
     assert "make the file and its directory writable" in caught.value.hint
 
 
+def test_an_open_store_knows_when_it_cannot_be_written_any_more(path: Path) -> None:
+    with contextlib.closing(open_store(path)) as store:
+        store.writable()
+        assert not store.lost()
+        away = path.rename(path.with_name("away"))
+        assert store.lost()
+        with pytest.raises(StoreError, match="was removed or replaced"):
+            store.writable()
+        # Looking has made no other one.
+        assert not path.exists()
+        away.rename(path)
+        store.writable()
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("VACUUM INTO ?", [str(away)])
+        away.replace(path)
+        assert store.lost()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a while")
+def test_an_open_store_knows_when_it_may_not_be_written_any_more() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with contextlib.closing(open_store(folder / "store.sqlite")) as store:
+            fill(store)
+            for file in folder.iterdir():
+                file.chmod(0o444)
+            folder.chmod(0o555)
+            os.seteuid(NOBODY)
+            try:
+                with pytest.raises(StoreError) as caught:
+                    store.writable()
+            finally:
+                os.seteuid(0)
+            assert caught.value.hint == "make the file and its directory writable for the user that runs feedservice"
+            store.writable()
+        folder.chmod(0o755)
+
+
 def test_a_place_that_is_no_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="unable to open"):
         open_store(tmp_path)
