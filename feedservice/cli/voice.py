@@ -93,6 +93,8 @@ class Voice:
             await self._changing
         if self._canary is not None:
             await self._canary.stop()
+        if self._registrar is not None:
+            self._registrar.close()
         if self._deliverer is not None:
             await self._deliverer.stop()
         if self._sender is not None:

@@ -83,12 +83,17 @@ class Connection(HttpToolsProtocol):
                 transport.abort()
 
     def _make_room(self) -> bool:
-        """Close a connection that is open for no more than the next request."""
+        """Close a connection that waits for its next request; or else one that has sent none since it was last looked at."""
+        slow = None
         for each in self.connections:
-            if isinstance(each, Connection) and each.phase is Phase.IDLE and not each.transport.is_closing():
-                each.transport.close()
-                return True
-        return False
+            if isinstance(each, Connection) and not each.transport.is_closing():
+                if each.phase is Phase.IDLE:
+                    each.transport.close()
+                    return True
+                slow = each if each.phase in {Phase.FIRST, Phase.HEAD} and each.mark[:1] == (each.phase,) else slow
+        if slow is not None:
+            slow.transport.close()
+        return slow is not None
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -207,14 +212,8 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def _asked(self, method: bytes, *, http10: bool) -> Asked:
-        return Asked(
-            method=method.decode("ascii"),
-            target=self.url,
-            fields=self._text_fields(),
-            http10=http10,
-            peer=self._peer,
-            local=self._local,
-        )
+        fields, peer, local = self._text_fields(), self._peer, self._local
+        return Asked(method=method.decode("ascii"), target=self.url, fields=fields, http10=http10, peer=peer, local=local)
 
     def _text_fields(self) -> tuple[tuple[str, str], ...]:
         return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers)
@@ -260,10 +259,10 @@ class Connection(HttpToolsProtocol):
     def _unacceptable(self, version: str, fields: dict[bytes, bytes]) -> tuple[HTTPStatus, str] | None:
         if version not in {"1.0", "1.1"}:
             return HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, f"this is HTTP/{version}"
-        coding = fields.get(b"transfer-encoding")
-        if coding is not None and version == "1.0":
+        codings = [value.strip(b" \t").lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and version == "1.0":
             return HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding"
-        if coding is not None and coding.strip(b" \t").lower() != b"chunked":
+        if codings and codings != [b"chunked"]:
             return HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding is chunked"
         if int(fields.get(b"content-length", b"0")) > self._longest_body:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {self._longest_body} bytes"

@@ -14,8 +14,10 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 from feedservice.deliveries import Delivery, SubscriptionKey
 from feedservice.push import budgets, forms, hub, rsscloud, urls, xmlrpc
@@ -25,10 +27,16 @@ from feedservice.store.outbox import Outbox
 from feedservice.web.desk import Asked
 from feedservice.web.reception import Counter, Post, Purse, Reception, Reply, later, told
 
+T = TypeVar("T")
+
 HUB, CLOUD, RPC = "/hub", "/rsscloud/pleaseNotify", "/RPC2"
 
 _BUSY = 30
 """Seconds after which to come again when the store cannot be written."""
+_THREADS = 2
+"""In which the store is asked. They are nobody else's: a store that is locked for seconds holds up no reader's feed."""
+_WAITING = 100
+"""Requests that may wait for the store at one time."""
 _VERIFYING = 200
 """Verifications of callbacks on one host that may wait at one time."""
 
@@ -74,20 +82,35 @@ class Registrar:
         self._outbox = outbox
         self._token = token
         self._queued = queued
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="hub")
+        self._waiting = 0
+
+    def close(self) -> None:
+        """Take no more requests; what is being written is."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def register(self, make: Callable[[Outbox, Room, Callable[[], str]], Sequence[Delivery]]) -> bool:
         """Have deliveries made and queued in a thread; False when the store cannot be written now."""
         try:
-            await asyncio.to_thread(self._register, make)
+            await self._asked(lambda: self._register(make))
         except StoreError as error:
             logger.error("a request to subscribe could not be kept: %s (%s)", error, error.hint)  # noqa: TRY400 - no bug of ours
             return False
         self._queued()
         return True
 
-    def topics(self) -> Collection[str]:
-        """Return the topics that there are."""
-        return self._outbox.topic_versions().keys()
+    async def topics(self) -> Collection[str]:
+        """Return the topics that there are. Raises ``StoreError``."""
+        return await self._asked(lambda: self._outbox.topic_versions().keys())
+
+    async def _asked(self, work: Callable[[], T]) -> T:
+        if self._waiting >= _WAITING:
+            raise StoreError(f"{self._waiting} requests wait for the store already", "see why it is slow", path="")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
 
     def _register(self, make: Callable[[Outbox, Room, Callable[[], str]], Sequence[Delivery]]) -> None:
         self._outbox.enqueue(make(self._outbox, self.room, self._token))
@@ -151,7 +174,7 @@ class Hub:
     async def _notified(self, found: hub.Notified) -> Reply:
         """Answer a publisher: our own topics are announced by publishing them, nothing is fetched, and there are no others."""
         try:
-            known = await asyncio.to_thread(self._registrar.topics)
+            known = await self._registrar.topics()
         except StoreError as error:
             logger.error("what a publisher says could not be looked up: %s (%s)", error, error.hint)  # noqa: TRY400 - as above
             return told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later", ("retry-after", str(_BUSY)))

@@ -8,7 +8,10 @@ import dataclasses
 import itertools
 import json
 import logging
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from logging.handlers import QueueHandler
 from pathlib import Path
@@ -71,6 +74,14 @@ class Ear:
         asked = Asked(method=method, target=path.encode(), fields=given, peer=peer)
         answer, text = asyncio.run(self.doors[path.encode()].answer(asked, sent))
         return answer.status, dict(answer.headers), text
+
+    async def asks(self, number: int) -> int:
+        """Subscribe from an address of its own."""
+        fields = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": f"https://r{number}.example/"}
+        peer = f"198.51.100.{number}"
+        asked = Asked(method="POST", target=b"/hub", fields=(("host", "h"), ("content-type", FORM)), peer=peer)
+        answer, _ = await self.doors[b"/hub"].answer(asked, urlencode(fields).encode())
+        return answer.status
 
     def subscribe(self, **changes: str) -> tuple[int, dict[str, str], bytes]:
         fields = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.callback": CALLBACK}
@@ -294,6 +305,26 @@ def test_when_nothing_can_be_kept_nothing_is_promised(ear: Ear, tmp_path: Path, 
     assert "restore a backup" in line.getMessage()
     assert line.exc_text is None
     assert "reader.example" not in line.getMessage()
+
+
+def test_a_store_that_is_locked_holds_up_nobody_but_those_who_want_to_subscribe(ear: Ear, tmp_path: Path) -> None:
+    """Threads that every other room uses too must not all wait for it; and there is an end to how many wait."""
+
+    async def main() -> list[int]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waiting = [asyncio.ensure_future(ear.asks(number)) for number in range(hub._WAITING + 5)]
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+            assert {each.result() for each in done} == {503}
+            async with asyncio.timeout(30):
+                assert await asyncio.to_thread(lambda: "a body of a feed") == "a body of a feed"
+            other.execute("ROLLBACK")
+            return await asyncio.gather(*waiting)
+
+    statuses = asyncio.run(main())
+    assert Counter(statuses) == {202: hub._WAITING, 503: 5}
+    assert len(ear.rows) == hub._WAITING
 
 
 def test_a_renewal_heals_a_subscription_whose_secret_cannot_be_read(ear: Ear, room: Room, tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "identity": (GET + b"Transfer-Encoding: identity\r\n\r\n", 501),
     "chunked, then something": (GET + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
     "two Transfer-Encoding": (GET + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "two Transfer-Encoding, the first unknown": (
+        GET + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
+    "a list of Transfer-Encoding": (GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     "a vertical tab before chunked": (GET + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", 400),
     "chunked in HTTP/1.0": (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "white space before a colon": (GET + b"X : y\r\n\r\n", 400),
@@ -351,6 +356,22 @@ def test_too_many_connections_close_an_idle_one_and_then_refuse(connect: Any) ->
     for _ in range(3):
         _, more = connect(connections=3)
     assert more.aborted
+
+
+@pytest.mark.parametrize("said", [b"", GET + b"X: "])
+def test_who_opens_connections_and_asks_nothing_keeps_nobody_out(connect: Any, said: bytes) -> None:
+    made = [connect(connections=3, request_time=10) for _ in range(3)]
+    for connection, _ in made:
+        connection.data_received(said)
+    # All have come just now: nobody is closed for the sake of another.
+    newest, refused = connect(connections=3)
+    assert statuses(refused.sent) == [503]
+    newest.connection_lost(None)
+    for connection, _ in made:
+        connection.look(1)
+    _, fourth = connect(connections=3)
+    assert fourth.sent == b""
+    assert [transport.closed for _, transport in made].count(True) == 1
 
 
 def test_a_client_that_reads_slowly_gets_everything(kit: Any, tmp_path: Any) -> None:
