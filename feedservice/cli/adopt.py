@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from feedservice.cli import output
+from feedservice.cli import output, storage
 from feedservice.cli.alone import only_one
 from feedservice.config import Loaded, load
 from feedservice.deliveries import Trust
@@ -55,9 +55,16 @@ def adopt(
         output.say(gathered.problems)
         raise RefusedError("no feed could be read", "nothing was done")
     with ForkServer(prepare) as server, only_one(loaded) if write else contextlib.nullcontext():
-        with output.progress() as progress:
-            now = datetime.now(UTC)
-            adopted = adopting.adopt(loaded, gathered.sources, now=now, replace=replace, progress=progress, server=server)
+        with storage.recalling(loaded) as recall, output.progress() as progress:
+            adopted = adopting.adopt(
+                loaded,
+                gathered.sources,
+                now=datetime.now(UTC),
+                replace=replace,
+                progress=progress,
+                server=server,
+                recall=recall,
+            )
         written = adopting.keep(loaded, adopted.adoption) if write and adopted.adoption.changed else None
     if as_json:
         click.echo(output.json_text(_json(gathered, adopted, written=write)))

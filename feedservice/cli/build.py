@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from feedservice import dates
-from feedservice.cli import INVALID, output
+from feedservice.cli import INVALID, output, storage
 from feedservice.cli.alone import only_one
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.config import Loaded
@@ -77,9 +77,17 @@ def build(
         else:
             waiting = None
             # Another directory: nothing that the store should take for what is served. Another time: a question, and no more.
-            report = publish.build(
-                loaded, now=now, out=target, strict=strict, progress=progress, server=server, remembers=as_of is None
-            )
+            with storage.recalling(loaded) as recall:
+                report = publish.build(
+                    loaded,
+                    now=now,
+                    out=target,
+                    strict=strict,
+                    progress=progress,
+                    server=server,
+                    remembers=as_of is None,
+                    recall=recall,
+                )
     if as_json:
         click.echo(output.json_text({**report_json(report), "untold": waiting}))
     else:
@@ -124,8 +132,8 @@ def check(ctx: click.Context, own_config: Path | None, style: str, as_of: str | 
         # A program reads it where it reads every other problem.
         _printed(error.problems, style, Path())
         ctx.exit(INVALID)
-    with ForkServer(prepare) as server, output.progress() as progress:
-        problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress, server=server)
+    with ForkServer(prepare) as server, storage.recalling(loaded) as recall, output.progress() as progress:
+        problems = publish.check(loaded, now=now_of(loaded, as_of), progress=progress, server=server, recall=recall)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     _printed(problems, style, loaded.root / loaded.config.content.directory)
     if style == "text":
@@ -160,8 +168,8 @@ def _printed(problems: Sequence[Problem], style: str, content: Path) -> None:
 def render(ctx: click.Context, feed: str, own_config: Path | None, name: str, as_of: str | None) -> None:
     """Print one feed as it would be now. FEED is its key: all, or a category's slug."""
     loaded = loaded_of(ctx, own_config)
-    with ForkServer(prepare) as server:
-        body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of), server=server)
+    with ForkServer(prepare) as server, storage.recalling(loaded) as recall:
+        body, problems = publish.one(loaded, feed, name, now=now_of(loaded, as_of), server=server, recall=recall)
     output.say(problems)
     sys.stdout.buffer.write(body)
 

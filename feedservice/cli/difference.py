@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from feedservice.cli import output
-from feedservice.cli.happened import ledger_of
+from feedservice.cli import output, storage
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.errors import RefusedError
 from feedservice.feeds import telling
@@ -40,8 +39,8 @@ def diff(
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
-    with ForkServer(prepare) as server, ledger_of(loaded) as ledger, output.progress() as progress:
-        verdicts, _ = preview.differences(loaded, now=now, progress=progress, server=server, ledger=ledger)
+    with ForkServer(prepare) as server, storage.recalling(loaded) as recall, output.progress() as progress:
+        verdicts, _ = preview.differences(loaded, now=now, progress=progress, server=server, recall=recall)
     known = {each.difference.feed for each in verdicts}
     unknown = [feed for feed in feeds if feed not in known]
     if unknown:

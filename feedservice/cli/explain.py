@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from feedservice.cli import happened, output, storage
-from feedservice.cli.happened import ledger_of
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.cli.outbox import outbox_of
 from feedservice.config import Loaded
@@ -42,8 +41,8 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
-    with ForkServer(prepare) as server, ledger_of(loaded) as ledger, output.progress() as progress:
-        sight = preview.look(loaded, now=now, progress=progress, server=server, ledger=ledger)
+    with ForkServer(prepare) as server, storage.recalling(loaded) as recall, output.progress() as progress:
+        sight = preview.look(loaded, now=now, progress=progress, server=server, recall=recall)
     found = list(preview.find(sight, post))
     if not found:
         raise RefusedError(

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from feedservice import dates
-from feedservice.cli import output
+from feedservice.cli import output, storage
 from feedservice.cli.alone import only_one
 from feedservice.cli.operations import told
 from feedservice.config import Loaded, load
@@ -114,8 +114,8 @@ def next_(ctx: click.Context, own_config: Path | None, count: int, as_json: bool
     """
     loaded = load(own_config or ctx.obj, os.environ)
     now = datetime.now(UTC)
-    with ForkServer(prepare) as server:
-        coming = outlook(loaded, now=now, server=server)
+    with ForkServer(prepare) as server, storage.recalling(loaded) as recall:
+        coming = outlook(loaded, now=now, server=server, recall=recall)
     if as_json:
         click.echo(output.json_text([_json(each, now) for each in coming[:count]]))
         return

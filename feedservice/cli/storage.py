@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedservice.config import Loaded
 from feedservice.errors import RefusedError
+from feedservice.service.memory import Memory
+from feedservice.service.publish import Recall, exported
+from feedservice.service.recall import recalled
 
 if TYPE_CHECKING:
     from feedservice.store.sql import SqlStore
@@ -34,6 +39,35 @@ def opened(loaded: Loaded) -> SqlStore:
         raise RefusedError(missing, "pip install feedservice[postgresql]")
     # Secrets stay sealed with a key that is not in the database.
     return open_store(url, key_file=loaded.root / loaded.config.state / KEY_FILE)
+
+
+@contextlib.contextmanager
+def recalling(loaded: Loaded) -> Iterator[Recall]:
+    """Give a question what the store remembers, where there is one. Raises ``StoreError`` and ``RefusedError``.
+
+    A store that is damaged is of no use to a question, and no hindrance: the next pass says so, and makes it anew.
+    """
+    if not exists(loaded):
+        yield exported
+        return
+    from feedservice.store import StoreError  # noqa: PLC0415 - as above
+
+    try:
+        store = opened(loaded)
+    except StoreError as error:
+        if not error.damaged:
+            raise
+        yield exported
+        return
+
+    def recall(at: Loaded) -> Memory:
+        try:
+            return recalled(at, store)
+        except ValueError:
+            return exported(at)
+
+    with contextlib.closing(store):
+        yield recall
 
 
 def _file(loaded: Loaded) -> Path:

@@ -25,7 +25,7 @@ from feedservice.service import guarding, history, ledgerfile, workers
 from feedservice.service.collect import Ask, Progress, collect, content_directory
 from feedservice.service.fetch import Fetch, FetchError
 from feedservice.service.forkserver import ForkServer
-from feedservice.service.publish import exported
+from feedservice.service.publish import Recall, exported
 from feedservice.service.workers import Workers
 
 PAGES = 2000
@@ -137,19 +137,21 @@ def adopt(
     replace: bool,
     progress: Progress,
     server: ForkServer | None = None,
+    recall: Recall = exported,
 ) -> Adopted:
     """Decide what is taken over; nothing is written. Raises ``RefusedError`` when the posts or the ledger cannot be read."""
     config = loaded.config
-    known = ledgerfile.recall(ledgerfile.place(loaded))
+    memory = recall(loaded)
     folder = content_directory(loaded)
     count = sum(1 for path in folder.rglob("*") if path.suffix in {".md", ".markdown", ".html"}) if folder.is_dir() else 0
     with Workers(workers.count_for(count), server) as pool:
-        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
+        collected = collect(loaded, Ask(now=now, emptied=True), pool=pool, memory=memory, progress=progress)
+    known = memory.names.ledger
     matches = [adoption.match(source, tuple(collected.named)) for source in sources]
     found = take_over(
         matches,
         collected.identified,
-        known.rows,
+        tuple(known.rows.values()),
         out={each.id for each in collected.live.posts},
         site_url=config.site.url,
         zone=config.site.timezone,

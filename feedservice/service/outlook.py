@@ -11,20 +11,21 @@ from feedservice.config import Loaded
 from feedservice.model import Problem
 from feedservice.service.collect import Ask, collect
 from feedservice.service.forkserver import ForkServer
-from feedservice.service.publish import exported, silent
+from feedservice.service.publish import Recall, exported, silent
 from feedservice.service.report import Coming, coming
 from feedservice.service.workers import Workers
 
 _DOUBTFUL = frozenset({"date.ambiguous", "date.nonexistent"})
 
 
-def outlook(loaded: Loaded, *, now: datetime, server: ForkServer | None = None) -> tuple[Coming, ...]:
+def outlook(loaded: Loaded, *, now: datetime, server: ForkServer | None = None, recall: Recall = exported) -> tuple[Coming, ...]:
     """Return which posts will appear or expire by themselves, the next first.
 
     Raises ``RefusedError`` when there is no content directory.
     """
     with Workers(1, server) as pool:
-        collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
+        ask = Ask(now=now, emptied=True)
+        collected = collect(loaded, ask, pool=pool, memory=recall(loaded), progress=silent)
     doubtful = [each for each in collected.problems if each.rule in _DOUBTFUL]
     return tuple(dataclasses.replace(each, note=_note(each, doubtful)) for each in coming(collected.named, collected.live.held))
 

@@ -18,9 +18,7 @@ from feedservice.service.collect import Ask, Collected, Progress, collect
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.gate import judge
 from feedservice.service.guarding import Decisions
-from feedservice.service.ledgers import Ledger
-from feedservice.service.naming import Names
-from feedservice.service.publish import every_feed, exported, ordered, processes, silent
+from feedservice.service.publish import Recall, every_feed, exported, ordered, processes, silent
 from feedservice.service.workers import Workers
 
 _TRIES = 3
@@ -44,14 +42,11 @@ def look(
     now: datetime,
     progress: Progress = silent,
     server: ForkServer | None = None,
-    ledger: Ledger | None = None,
+    recall: Recall = exported,
 ) -> Sight:
-    """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``.
-
-    ``ledger`` is one that knows what the store has; without it the ids are those of the file.
-    """
+    """Return the site as it would be published at ``now``; nothing is rendered or written. Raises ``RefusedError``."""
     with Workers(processes(loaded), server) as pool:
-        return _look(loaded, now, pool, progress, ledger)
+        return _look(loaded, now, pool, progress, recall)
 
 
 def differences(
@@ -60,7 +55,7 @@ def differences(
     now: datetime,
     progress: Progress = silent,
     server: ForkServer | None = None,
-    ledger: Ledger | None = None,
+    recall: Recall = exported,
 ) -> tuple[tuple[Verdict, ...], tuple[Problem, ...]]:
     """Return what readers of each feed would see if it went out at ``now``, and every problem on the way; nothing is written.
 
@@ -69,7 +64,7 @@ def differences(
     with Workers(processes(loaded), server) as pool:
         for _ in range(_TRIES):
             try:
-                sight = _look(loaded, now, pool, progress, ledger)
+                sight = _look(loaded, now, pool, progress, recall)
                 collected, problems, found = sight.collected, list(sight.problems), list[Verdict]()
                 formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
                 for made, _ready in render.make(collected, every_feed(collected), formats, pool, progress, settings):
@@ -113,11 +108,10 @@ def _titled(sight: Sight, wanted: str) -> list[str]:
     return []
 
 
-def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress, ledger: Ledger | None) -> Sight:
+def _look(loaded: Loaded, now: datetime, pool: Workers, progress: Progress, recall: Recall) -> Sight:
     decisions = guarding.decisions(loaded.root / loaded.config.state)
-    memory = exported(loaded)
-    memory.names = Names(ledger) if ledger is not None else memory.names
-    collected = collect(loaded, Ask(now=now), pool=pool, memory=memory, progress=progress, decisions=decisions)
+    memory = recall(loaded)
+    collected = collect(loaded, Ask(now=now, emptied=True), pool=pool, memory=memory, progress=progress, decisions=decisions)
     known = memory.names.ledger
     problems = (*loaded.problems, *known.problems, *collected.problems)
     return Sight(collected=collected, rows=known.rows, served=memory.served, decisions=decisions, problems=problems)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,38 +66,6 @@ def silent(_what: str, _done: int, _total: int) -> None:
     """Show no progress."""
 
 
-def build(
-    loaded: Loaded,
-    *,
-    now: datetime,
-    out: Path,
-    strict: bool = False,
-    progress: Progress = silent,
-    server: ForkServer | None = None,
-    remembers: bool = True,
-) -> Report:
-    """Make one pass that remembers nothing but what it has to, and return what it did: for an output directory of its own.
-
-    With ``strict`` nothing is written when anything is an error; with a ``server`` posts are read and rendered in its processes.
-    Without ``remembers`` it is a question, as of another time: the state directory stays as it is, and no feed is held.
-    Raises ``RefusedError`` when nothing could be done: no content directory, an output directory that cannot be written, posts
-    that never hold still.
-    """
-    work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress, remembers=remembers)
-    with Workers(processes(loaded), server) as pool:
-        for _ in range(_TRIES):
-            try:
-                return work.make(exported(loaded), pool, None)
-            except render.ChangedError:
-                continue
-    raise unsteady()
-
-
-def unsteady() -> RefusedError:
-    """Return why a pass was not made after several tries."""
-    return RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
-
-
 def exported(loaded: Loaded, fact: str | None = None, served: Mapping[str, Served] | None = None) -> Memory:
     """Return what the files of the state directory remember, readable without a store.
 
@@ -115,6 +83,43 @@ def exported(loaded: Loaded, fact: str | None = None, served: Mapping[str, Serve
         memory.scan_problems = tuple(problems)
         memory.inputs = history.recall_inputs(state)
     return memory
+
+
+Recall = Callable[[Loaded], Memory]
+"""Returns what is remembered, as ``exported`` does; each time another object."""
+
+
+def build(
+    loaded: Loaded,
+    *,
+    now: datetime,
+    out: Path,
+    strict: bool = False,
+    progress: Progress = silent,
+    server: ForkServer | None = None,
+    remembers: bool = True,
+    recall: Recall = exported,
+) -> Report:
+    """Make one pass that remembers nothing but what it has to, and return what it did: for an output directory of its own.
+
+    With ``strict`` nothing is written when anything is an error; with a ``server`` posts are read and rendered in its processes.
+    Without ``remembers`` it is a question, as of another time: the state directory stays as it is, and no feed is held.
+    Raises ``RefusedError`` when nothing could be done: no content directory, an output directory that cannot be written, posts
+    that never hold still.
+    """
+    work = Pass(loaded=loaded, ask=Ask(now=now), out=out, strict=strict, progress=progress, remembers=remembers)
+    with Workers(processes(loaded), server) as pool:
+        for _ in range(_TRIES):
+            try:
+                return work.make(recall(loaded), pool, None)
+            except render.ChangedError:
+                continue
+    raise unsteady()
+
+
+def unsteady() -> RefusedError:
+    """Return why a pass was not made after several tries."""
+    return RefusedError("posts kept changing while they were read", "wait until the program that writes them is done")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,12 +262,19 @@ def _counted(held: Iterable[Reason]) -> dict[Reason, int]:
     return counts
 
 
-def check(loaded: Loaded, *, now: datetime, progress: Progress = silent, server: ForkServer | None = None) -> tuple[Problem, ...]:
+def check(
+    loaded: Loaded,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+    server: ForkServer | None = None,
+    recall: Recall = exported,
+) -> tuple[Problem, ...]:
     """Return every problem of the configuration, of every post, and of every feed as it would be now; nothing is written."""
     with Workers(processes(loaded), server) as pool:
         for _ in range(_TRIES):
             try:
-                collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=progress)
+                collected = collect(loaded, Ask(now=now, emptied=True), pool=pool, memory=recall(loaded), progress=progress)
                 problems = [*loaded.problems, *collected.problems]
                 wanted = every_feed(collected)
                 formats, settings = list(loaded.config.feeds.formats), render.Settings(now=now)
@@ -278,20 +290,20 @@ def check(loaded: Loaded, *, now: datetime, progress: Progress = silent, server:
 
 
 def one(
-    loaded: Loaded, key: str, name: str, *, now: datetime, server: ForkServer | None = None
+    loaded: Loaded, key: str, name: str, *, now: datetime, server: ForkServer | None = None, recall: Recall = exported
 ) -> tuple[bytes, tuple[Problem, ...]]:
     """Return one feed in one format as it would be now. Raises ``RefusedError`` when there is no such feed."""
     with Workers(1, server) as pool:
         for _ in range(_TRIES):
             try:
-                return _one(loaded, key, name, now, pool)
+                return _one(loaded, key, name, now, pool, recall)
             except render.ChangedError:
                 continue
     raise unsteady()
 
 
-def _one(loaded: Loaded, key: str, name: str, now: datetime, pool: Workers) -> tuple[bytes, tuple[Problem, ...]]:
-    collected = collect(loaded, Ask(now=now), pool=pool, memory=exported(loaded), progress=silent)
+def _one(loaded: Loaded, key: str, name: str, now: datetime, pool: Workers, recall: Recall) -> tuple[bytes, tuple[Problem, ...]]:
+    collected = collect(loaded, Ask(now=now, emptied=True), pool=pool, memory=recall(loaded), progress=silent)
     feed = next((each for each in every_feed(collected) if key in {each.spec.key, *each.spec.paths.values()}), None)
     if feed is None:
         known = ", ".join(spec.key for spec in collected.plan.specs[:20])

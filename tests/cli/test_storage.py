@@ -129,3 +129,20 @@ def test_a_database_that_nobody_answers_for_is_an_error_in_a_sentence(tmp_path: 
     assert result.exit_code != 0
     assert not isinstance(result.exception, sa.exc.SQLAlchemyError)
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("question", ["check", "next", "render all", "diff"])
+def test_a_damaged_store_is_no_hindrance_to_a_question(tmp_path: Path, question: str) -> None:
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / "a.md").write_text("---\ntitle: A\ndate: 2025-05-01 09:00\n---\nText.\n", encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(
+        "site: {title: S, url: https://example.org, timezone: UTC}\nfeeds: {pages: false, compress: []}\n", encoding="utf-8"
+    )
+    config = ["--config", str(tmp_path / "config.yaml")]
+    assert run(*config, "build").exit_code == 0
+    before = run(*config, *question.split())
+    (tmp_path / ".feedservice" / "store.sqlite").write_bytes(b"no database " * 1000)
+    after = run(*config, *question.split())
+    assert (after.exit_code, after.output) == (before.exit_code, before.output)
+    assert after.exit_code == 0
