@@ -15,9 +15,11 @@ from feedservice.posts.liquid import LiquidContext
 from feedservice.posts.markup import Rendered
 from feedservice.posts.markup import render as render_markup
 from feedservice.posts.parse import HTML_ENDINGS, Context
+from feedservice.taxonomy import fold_key
 
 _TEMPLATE = re.compile(r"\{[{%]")
 _PAGE = re.compile(r"\bpage\b")
+_FIRST_HEADING = re.compile(r"<(h[1-6])(?: [^<>]*)?>.*?</\1>\s*", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,20 @@ def render(data: bytes, post: Post, context: Context, *, post_urls: Mapping[str,
         characters, words = content.summary_characters * factor, content.summary_words * factor
         text = _opening_text(html, enough=len(post.title) + max(2 * characters, 12 * words))
         summary = summarize(text, title=post.title, characters=characters, words=words)
-    return Body(html=whole.html, summary=summary, problems=tuple(problems))
+    return Body(html=_untitled(whole.html, data, post, context), summary=summary, problems=tuple(problems))
+
+
+def _untitled(html: str, data: bytes, post: Post, context: Context) -> str:
+    """Return the body without the heading that it begins with, when the title is from there: readers show that above it."""
+    first = _FIRST_HEADING.match(html)
+    if first is None or first.end() == len(html) or context.dialect == "jekyll":
+        return html
+    if " ".join(plain_text(first[0]).split()) != post.title:
+        return html
+    read = frontmatter.read(data, dialect=context.dialect, max_bytes=context.content.max_front_matter_bytes)
+    own = () if isinstance(read, tuple) else read.metadata
+    named = any(fold_key(key) == "title" for key in (*own, *(each.key for each in defaults.for_path(post.path, context.content))))
+    return html if named else html[first.end() :]
 
 
 def _opening_text(html: str, *, enough: int) -> str:

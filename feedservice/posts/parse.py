@@ -36,6 +36,7 @@ _SPLIT = {"jekyll": "space", "pelican": "list"}
 """Dialect → how several labels in one string are divided; elsewhere at commas."""
 _HIDDEN = frozenset({"draft", "hidden", "skip", "private", "pending", "unpublished"})
 _ATX = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_ATTRIBUTES = re.compile(r"[ \t]*\{:?[ \t]*[#.][^{}]*\}$")
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>|<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _FENCED = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1", re.MULTILINE | re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -210,7 +211,8 @@ class _Reader:
             return next((part for part in match.groups() if part), None) if match else None
         # A comment in a shell example is no heading.
         match = _ATX.search(_FENCED.sub("", self.read.body[:20_000]))
-        return match[1] if match else None
+        known = self.context.dialect not in {"plain", "eleventy"}
+        return (_ATTRIBUTES.sub("", match[1]) if known else match[1]) if match else None
 
     def clean(self, text: str, what: str) -> str:
         clean, removed = xml_text(text)

@@ -35,6 +35,27 @@ def test_a_body_is_html_with_absolute_links_and_a_summary() -> None:
     assert (made.summary, made.problems) == ("最初の文。次の文。", ())
 
 
+@pytest.mark.parametrize(
+    ("front", "text", "html", "where"),
+    [
+        ("", "# 題 *b* & c\n\n本文。", "<p>本文。</p>", None),
+        ("", "## 題 {#t}\n\n本文。", "<p>本文。</p>", context("hugo")),
+        ("", "# 題 {: #t .x} #\n\n本文。", "<p>本文。</p>", context("pelican")),
+        ("tags: [a]\n", "題\n==\n\n# 二\n\nb", "<h1>題</h1>\n<h1>二</h1>\n<p>b</p>", None),
+        ("title: 題\n", "# 題\n\n本文。", "<h1>題</h1>\n<p>本文。</p>", None),
+        ("Title: 題\n", "# 題\n\n本文。", "<h1>題</h1>\n<p>本文。</p>", None),
+        ("", "前。\n\n# 題\n\n本文。", "<p>前。</p>\n<h1>題</h1>\n<p>本文。</p>", None),
+        ("", "# 題\n", "<h1>題</h1>", None),
+        ("", "# 題\n\n本文。", "<h1>題</h1>\n<p>本文。</p>", context("jekyll")),
+        ("", "# 題\n\n本文。", "<h1>題</h1>\n<p>本文。</p>", context(defaults=[{"values": {"title": "題"}}])),
+    ],
+)
+def test_a_heading_that_is_the_title_does_not_stand_below_it_again(
+    front: str, text: str, html: str, where: Context | None
+) -> None:
+    assert body(text, where, front=front or "tags: []\n").html == html
+
+
 def test_a_post_that_is_html_is_no_markdown() -> None:
     assert body("<p>*a*</p>", path="2025-01-05-a.HTM").html == "<p>*a*</p>"
 
