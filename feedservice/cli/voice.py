@@ -75,8 +75,7 @@ class Voice:
             return
         store = present(self._outbox)
         await self._settings()
-        keep = float(seconds(self._loaded.config.announce.keep))
-        tools = Tools(outbox=store, send=self._send, terms=self._terms, now=_now, jitter=_jitter, keep=keep)
+        tools = Tools(outbox=store, send=self._send, terms=self._terms, now=_now, jitter=_jitter, keep=self._keep)
         self._deliverer = Deliverer(tools)
         await self._deliverer.start()
         file = self._loaded.root / self._loaded.config.state / canary.NAME
@@ -179,6 +178,9 @@ class Voice:
 
     def _terms(self) -> Terms:
         return self._credentials.terms(_now())
+
+    def _keep(self) -> float:
+        return float(seconds(self._loaded.config.announce.keep))
 
     def _room(self) -> Room:
         websub = self._loaded.config.announce.websub

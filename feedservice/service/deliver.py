@@ -71,8 +71,8 @@ class Tools:
     now: Callable[[], datetime]
     jitter: Callable[[], float]
     """A random number from -1 to 1."""
-    keep: float = 30 * 24 * _HOUR
-    """Seconds for which ended deliveries are remembered (``announce.keep``)."""
+    keep: Callable[[], float] = lambda: 30 * _DAY
+    """Seconds for which ended deliveries are remembered (``announce.keep``); asked each time."""
 
 
 class Deliverer:
@@ -261,7 +261,7 @@ class Deliverer:
             dropped = await asyncio.to_thread(store.withdraw, now, now - timedelta(seconds=outbox.SPAN))
             if dropped:
                 logger.warning("%d deliveries were dropped: what they are about is not public", dropped)
-            await asyncio.to_thread(store.forget_ended, now - timedelta(seconds=self._tools.keep))
+            await asyncio.to_thread(store.forget_ended, now - timedelta(seconds=self._tools.keep()))
 
     async def _sleep(self) -> None:
         if self._results or self._woken.is_set() or (self._stopping and not self._tasks):

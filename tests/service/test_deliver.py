@@ -383,8 +383,15 @@ def test_what_ended_long_ago_is_forgotten_and_so_are_leases(tmp_path: Path) -> N
             at.subscribe("http://127.0.0.1/", lease_end=at.clock())
             at.publish(1)
             at.clock.ahead = timedelta(hours=2)
-            async with running(at.deliverer(keep=3600.0)):
-                await until(lambda: not at.store.counts() and not at.store.count_subscriptions())
+            keep = [3 * 3600.0]
+            async with running(at.deliverer(keep=lambda: keep[0])) as deliverer:
+                await until(lambda: not at.store.count_subscriptions())
+                assert at.store.counts()
+                # Another configuration, an hour later.
+                keep[0] = 3600.0
+                at.clock.ahead = timedelta(hours=3, seconds=-1)
+                deliverer.wake()
+                await until(lambda: not at.store.counts())
 
     run(main)
 
