@@ -31,7 +31,7 @@ def log(
     that it was published in.
     """
     loaded = loaded_of(ctx, own_config)
-    after = now_of(loaded, since) if since is not None else None
+    after = now_of(loaded, since, option="--since") if since is not None else None
     with happened.ledger_of(loaded) as ledger:
         ledger.refresh(())
         rows = ledger.rows

@@ -58,11 +58,11 @@ def loaded_of(ctx: click.Context, own: Path | None) -> Loaded:
     return load(own or ctx.obj, os.environ)
 
 
-def now_of(loaded: Loaded, as_of: str | None) -> datetime:
-    """Return the instant that ``--as-of`` names in the zone of the site, or the present one."""
+def now_of(loaded: Loaded, as_of: str | None, *, option: str = "--as-of") -> datetime:
+    """Return the instant that an option names in the zone of the site, or the present one."""
     if as_of is None:
         return datetime.now(UTC)
     reading = dates.read(as_of, zone=loaded.config.site.timezone, naive="site")
     if isinstance(reading, Problem):
-        raise click.BadParameter(f"{reading.message} ({reading.hint})", param_hint="--as-of")
+        raise click.BadParameter(f"{reading.message} ({reading.hint})", param_hint=option)
     return reading.instant

@@ -16,6 +16,7 @@ from feedservice.cli.alone import only_one
 from feedservice.cli.operations import told
 from feedservice.config import Loaded, load
 from feedservice.errors import RefusedError
+from feedservice.feeds.explain import moment
 from feedservice.service import control
 from feedservice.service.control import NotRunningError
 from feedservice.service.forkserver import ForkServer
@@ -135,8 +136,8 @@ _SEEN = {
 
 
 def _told(each: Coming, now: datetime) -> Iterator[str]:
-    local = dates.rfc3339(each.instant, each.zone)
-    yield f"{click.style(local, bold=True)} ({each.zone})  {dates.rfc3339(each.instant, 'UTC')}  in {_until(each.instant, now)}"
+    local, _, aside = moment(each.instant, each.zone).partition(" ")
+    yield f"{click.style(local, bold=True)} {aside}".rstrip() + f"  in {_until(each.instant, now)}"
     yield f"  {each.what.value} {each.title} ({each.path}): {_SEEN[each.what]}"
     for note in _notes(each, now):
         yield f"  {note}"

@@ -71,7 +71,7 @@ def _missing(folder: Path, content: str) -> Iterator[str]:
         files = counted(here, "Markdown file lies", "Markdown files lie")
         yield f"{files} here: set `content.directory: .`, or move them to {content}/"
     else:
-        yield f"posts go to {content}/, which is not there yet: mkdir {content}"
+        yield f"posts go to {content}/, which is not there yet: mkdir {folder / content}"
 
 
 def _moved(values: dict[str, object], origin: Path, folder: Path) -> dict[str, object]:

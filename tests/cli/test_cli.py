@@ -213,7 +213,7 @@ def test_init_says_what_is_not_there_yet(tmp_path: Path) -> None:
         return [line.strip(" -") for line in run("init", str(tmp_path), "--force", *words).output.splitlines()[:-1]]
 
     placeholder = "`site.url` is a placeholder: write the address of your site before anybody subscribes"
-    assert told() == [placeholder, "posts go to content/, which is not there yet: mkdir content"]
+    assert told() == [placeholder, f"posts go to content/, which is not there yet: mkdir {tmp_path}/content"]
     for name in ("一 つ.md", "two.markdown", "README.md", "picture.png"):
         (tmp_path / name).write_text("Text.\n", encoding="utf-8")
     here = "2 Markdown files lie here: set `content.directory: .`, or move them to content/"

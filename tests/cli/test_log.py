@@ -47,4 +47,6 @@ def test_what_happened_is_shown(tmp_path: Path) -> None:
     assert len(lines) == 6 + 7
     assert len(run("log", "Fresh").output.splitlines()) == 1
     assert [each["what"] for each in json.loads(run("log", "-n", "1", "--json", "all").output)] == ["published"]
+    mistyped = run("log", "--since", "yesterday")
+    assert (mistyped.exit_code, "Invalid value for --since: cannot read the date" in mistyped.stderr) == (2, True)
     assert run("log", "--since", "2125-01-01").output == "Nothing happened that is remembered.\n"
