@@ -54,6 +54,8 @@ class Ask:
     """Read and render everything anew."""
     emptied: bool = False
     """The content directory may have lost all its posts."""
+    again: Collection[str] = ()
+    """Paths of posts that are read anew, whatever is known of their files."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +205,9 @@ def collect(
     gone = [path for path in suspects if path in memory.known and path not in memory.files]
     for path in gone:
         memory.forget(path)
-    fresh = [path for path in suspects if path in memory.files and (ask.full or _stale(path, memory, pool.fatal))]
+    suspects = {*suspects, *ask.again} if ask.again else suspects
+    anew = memory.known.keys() | memory.files.keys() if ask.full else {*ask.again}
+    fresh = [path for path in suspects if path in memory.files and (path in anew or _stale(path, memory, pool.fatal))]
     changed: dict[str, Post | None] = dict.fromkeys(gone)
     changed |= _read(fresh, loaded.config, context, ask, pool=pool, memory=memory, progress=progress)
     changed |= _stood_in(loaded, changed.keys(), context, memory, ask, pool)
@@ -287,6 +291,7 @@ def _stale(path: str, memory: Memory, fatal: Collection[str]) -> bool:
         or (known.post is not None and known.post.digest in fatal)
         or known.fingerprint != memory.files[path].fingerprint
         or path in memory.outdated
+        or path in memory.unread
         or any(memory.media.get(other) != size for other, size in known.looked)
     )
 
@@ -326,7 +331,9 @@ def _read(
                 memory.first_seen.pop(path, None)
             good = None if post is not None or before is None else old or before.good
             settled = before.settled if before is not None else NEVER
-            memory.note(path, Known(fingerprint=fingerprint, parsed=parsed, looked=each.looked, good=good, settled=settled))
+            known = Known(fingerprint=fingerprint, parsed=parsed, looked=each.looked, good=good, settled=settled)
+            if known != before or path in memory.outdated:
+                memory.note(path, known)
             if post != old:
                 changed[path] = post
         done += len(made)

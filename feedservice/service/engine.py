@@ -118,8 +118,9 @@ class Engine:
         for _ in range(_TRIES):
             try:
                 return self._attempt(loaded, ask, strict=strict, progress=progress)
-            except render.ChangedError:
-                ask = dataclasses.replace(ask, paths=None)
+            except render.ChangedError as error:
+                # Its times may be what they were: a file that was readable is not any more, or was written twice in one instant.
+                ask = dataclasses.replace(ask, paths=None, again=frozenset({*ask.again, str(error)}))
             except render.DamagedError:
                 ask = dataclasses.replace(ask, paths=None, full=True)
         raise publish.unsteady()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def suspects(
             return _took(looked, memory)
     again, before = memory.scanned, memory.files if memory.scanned else _recorded(str(folder), memory)
     found = every(loaded, folder, dialect, before)
+    if found.unseen:
+        found = _with_unseen(str(folder), memory, found)
     media_stays = again and memory.media == found.files
     memory.files = {file.path: file for file in found.posts}
     if not media_stays:
@@ -43,7 +46,7 @@ def suspects(
         del memory.first_seen[path]
     if full:
         return memory.known.keys() | memory.files.keys()
-    others = {file.path for file in found.posts if before.get(file.path) is not file} | memory.outdated
+    others = {file.path for file in found.posts if before.get(file.path) is not file} | memory.outdated | memory.unread
     others.update(path for path in memory.known if path not in memory.files)
     if not media_stays:
         others |= memory.lookers
@@ -60,6 +63,22 @@ def every(loaded: Loaded, folder: Path, dialect: str, before: Mapping[str, Found
 def _outside(loaded: Loaded, folder: Path) -> list[Path]:
     ours = (loaded.root / loaded.config.output, loaded.root / loaded.config.state)
     return [path for path in ours if path.resolve() != folder]
+
+
+def _with_unseen(root: str, memory: Memory, found: Scan) -> Scan:
+    """Return what was found, and what was there and could not be looked at: a disk that fails deletes no post."""
+    folders = tuple(each for each in found.unseen if each.endswith("/") or not each)
+
+    def unseen(path: str) -> bool:
+        return path in found.unseen or path.startswith(folders)
+
+    posts = {each.path: each for each in found.posts}
+    for path, known in memory.known.items():
+        if path not in posts and unseen(path):
+            posts[path] = memory.files.get(path) or Found(path=path, root=root, name=path, fingerprint=known.fingerprint)
+    media = {path: size for path, size in memory.media.items() if unseen(path)}
+    ordered = tuple(posts[path] for path in sorted(posts))
+    return dataclasses.replace(found, posts=ordered, files=media | found.files)
 
 
 def _recorded(root: str, memory: Memory) -> dict[str, Found]:

@@ -23,7 +23,7 @@ from feedservice.service.pack import Mark
 from feedservice.service.quarantine import StandIn
 from feedservice.service.records import Known
 from feedservice.service.roster import Roster, Settled
-from feedservice.service.scan import Found
+from feedservice.service.scan import UNREADABLE, Found
 from feedservice.service.shelf import Shelf, Shelved
 from feedservice.service.shelf import recall as recall_shelf
 from feedservice.store import DocumentRow, Store
@@ -86,6 +86,8 @@ class Memory:
     """Paths of posts with problems."""
     broken: set[str] = dataclasses.field(default_factory=set)
     """Paths of files that are no post now."""
+    unread: set[str] = dataclasses.field(default_factory=set)
+    """Paths of posts' files that could not be read: who may read one is not among what ``Fingerprint`` says."""
     refers: set[str] = dataclasses.field(default_factory=set)
     """Paths of posts that may link to others by their files."""
     lookers: set[str] = dataclasses.field(default_factory=set)
@@ -122,6 +124,8 @@ class Memory:
             self.troubled.add(path)
         if known.parsed.post is None:
             self.broken.add(path)
+        if any(problem.rule == UNREADABLE for problem in known.parsed.problems):
+            self.unread.add(path)
         if known.parsed.refers:
             self.refers.add(path)
         if known.looked:
@@ -129,7 +133,7 @@ class Memory:
 
     def note(self, path: str, known: Known) -> None:
         """Take in what was read."""
-        for group in (self.troubled, self.broken, self.refers, self.lookers, self.outdated, self.forgotten):
+        for group in (self.troubled, self.broken, self.unread, self.refers, self.lookers, self.outdated, self.forgotten):
             group.discard(path)
         self.enter(path, known)
         self.touched.add(path)
@@ -140,7 +144,7 @@ class Memory:
         self.touched.discard(path)
         self.forgotten.add(path)
         self.first_seen.pop(path, None)
-        for group in (self.troubled, self.broken, self.refers, self.lookers, self.outdated):
+        for group in (self.troubled, self.broken, self.unread, self.refers, self.lookers, self.outdated):
             group.discard(path)
 
     def posts(self) -> Posts:

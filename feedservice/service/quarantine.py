@@ -126,7 +126,8 @@ def _sources(posts: Iterable[Post], files_of: Mapping[str, Found], kept: dict[st
     for post in posts:
         try:
             data = Path(files_of[post.path].file).read_bytes()
-        except FileNotFoundError:
+        except OSError:
+            # It is gone, or cannot be read (any more): the pass that has to read it says so.
             continue
         if posts_parse.digest(data) == post.digest:
             kept[post.path] = post.digest

@@ -19,6 +19,8 @@ from feedservice import globs
 from feedservice.config.schema import Content
 from feedservice.model import Fingerprint, Problem, Severity
 
+UNREADABLE = "post.unreadable"
+"""Rule of the problem of a file that is there, and whose bytes cannot be had."""
 ENDINGS = (".md", ".markdown", ".mkd", ".html", ".htm")
 """Endings of posts."""
 
@@ -67,6 +69,8 @@ class Scan:
     files: dict[str, int]
     """Everything else: path → bytes."""
     problems: tuple[Problem, ...]
+    unseen: tuple[str, ...] = ()
+    """What is there and could not be looked at: paths of files, and of directories with ``/`` (the root's is empty)."""
 
 
 def scan(
@@ -86,7 +90,12 @@ def scan(
     owners: dict[tuple[int, int], str] = {}
     names: dict[str, str] = {}
     posts: list[Found] = []
-    for found, device in (*sorted(walk.posts, key=_by_path), *sorted(walk.links, key=_by_path)):
+
+    def order(each: tuple[Found, int]) -> tuple[bool, str]:
+        # A link that somebody makes to a post has no name that goes before the post's own.
+        return each[0].path not in before, each[0].path
+
+    for found, device in (*sorted(walk.posts, key=order), *sorted(walk.links, key=order)):
         path = found.path
         first = owners.setdefault((device, found.fingerprint.inode), path)
         if first != path:
@@ -98,13 +107,8 @@ def scan(
             walk.note("scan.same-name", message, "rename one of them", path)
             continue
         posts.append(found)
-    if walk.links:
-        posts.sort(key=lambda found: found.path)
-    return Scan(posts=tuple(posts), files=walk.files, problems=tuple(walk.problems))
-
-
-def _by_path(each: tuple[Found, int]) -> str:
-    return each[0].path
+    posts.sort(key=lambda found: found.path)
+    return Scan(posts=tuple(posts), files=walk.files, problems=tuple(walk.problems), unseen=tuple(walk.unseen))
 
 
 def look(
@@ -177,6 +181,11 @@ def is_leaving(name: str) -> bool:
     return _LEAVINGS.match(name) is not None
 
 
+def _is_there(error: OSError) -> bool:
+    """Tell whether a failure is one to look, and not that there is nothing (any more)."""
+    return error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
 class _Walk:
     def __init__(self, root: Path, content: Content, dialect: str, outside: set[Path], before: Mapping[str, Found]) -> None:
         self.given = str(root)
@@ -196,6 +205,7 @@ class _Walk:
         self.files: dict[str, int] = {}
         """Everything else: path → bytes."""
         self.problems: list[Problem] = []
+        self.unseen: list[str] = []
 
     def note(self, rule: str, message: str, hint: str, path: str) -> None:
         self.problems.append(Problem(rule=rule, severity=Severity.WARNING, message=message, hint=hint, path=path))
@@ -214,6 +224,8 @@ class _Walk:
         except OSError as error:
             message = f"the directory cannot be read: {error.strerror}"
             self.note("scan.unreadable", message, "check its permissions", prefix or ".")
+            if _is_there(error):
+                self.unseen.append(prefix)
             return
         before, posts, given = self.before, self.posts, self.given
         for entry in entries:
@@ -265,6 +277,8 @@ class _Walk:
     def unreadable(self, path: str, error: OSError) -> None:
         message = f"the file cannot be looked at: {error.strerror}"
         self.note("scan.unreadable", message, "check the link or its permissions", path)
+        if _is_there(error):
+            self.unseen.append(path)
 
     def post(self, path: str) -> bool:
         return path.lower().endswith(ENDINGS) and self.wanted(path)

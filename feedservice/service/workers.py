@@ -23,7 +23,7 @@ from feedservice.feeds.formats import render_all
 from feedservice.model import Entry, Fragment, Post, Problem, Profile, Severity, Source
 from feedservice.posts import parse as posts_parse
 from feedservice.service.forkserver import Batch, DiedError, ForkServer
-from feedservice.service.scan import Found
+from feedservice.service.scan import UNREADABLE, Found
 
 Made = TypeVar("Made")
 _Made_co = TypeVar("_Made_co", covariant=True)
@@ -199,7 +199,7 @@ def _parse(found: Found, batch: ToParse) -> Read:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror}"
         problem = Problem(
-            rule="post.unreadable", severity=Severity.ERROR, message=message, hint="check its permissions", path=found.path
+            rule=UNREADABLE, severity=Severity.ERROR, message=message, hint="check its permissions", path=found.path
         )
         return Read(path=found.path, parsed=posts_parse.Parsed(path=found.path, post=None, problems=(problem,)))
     if found.path in batch.digests and batch.digests[found.path] == posts_parse.digest(data):

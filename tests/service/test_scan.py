@@ -160,6 +160,17 @@ def test_unreadable_directory_hurts_nobody_else(request: pytest.FixtureRequest) 
     assert [problem.rule for problem in found.problems] == ["scan.unreadable"]
 
 
+def test_a_hard_link_to_a_post_does_not_go_before_it(tmp_path: Path) -> None:
+    """Whoever makes one changes no post's path, whatever the link is called."""
+    write(tmp_path, "b.md")
+    before = {post.path: post for post in scan(tmp_path, Content(), dialect="plain").posts}
+    (tmp_path / "a.md").hardlink_to(tmp_path / "b.md")
+    found = scan(tmp_path, Content(), dialect="plain", before=before)
+    assert paths(found) == ["b.md"]
+    assert [(problem.rule, problem.path) for problem in found.problems] == [("scan.same-file", "a.md")]
+    assert paths(scan(tmp_path, Content(), dialect="plain")) == ["a.md"]
+
+
 def test_dangling_link(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
     (tmp_path / "gone.md").symlink_to(tmp_path / "nothing.md")
