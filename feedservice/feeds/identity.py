@@ -30,6 +30,8 @@ class Named:
     """The id as Atom needs it: an IRI. The same as ``id`` unless the author wrote something that is none."""
     appeared: datetime | None = None
     """When the post was first seen, as long as it was never out; None for what the site began with."""
+    known: bool = dataclasses.field(default=False, compare=False)
+    """Readers know it, with the date that it has here."""
     permalink: bool | None = None
     """The ``isPermaLink`` that readers know the id with; None: true when the id is the link."""
 

@@ -44,7 +44,7 @@ class Row:
     """The id that the author's text gives it now, when readers know it by another."""
     first_seen: datetime
     out: datetime | None = None
-    """When it was first in the feeds, by the clock of the pass; None: it never was, and nobody knows it."""
+    """When it was first in the feeds; later than all that were before it. None: it never was, and nobody knows it."""
     published: datetime | None = None
     """The date that it was first out with."""
     updated: datetime | None = None
@@ -88,13 +88,16 @@ def identify(
     site_url: str,
     now: datetime,
     broken: Collection[str] = (),
+    standing: Collection[str] = (),
 ) -> Identified:
     """Give every post its id.
 
-    ``posts`` are all that could be read, ``broken`` the paths of files that are there and could not: their rows are theirs. A
-    post is left out when it claims an id that is another post's, or is a copy of another; the problem names both.
+    ``posts`` are all that could be read, ``broken`` the paths of files that are there and could not: their rows are theirs. Those
+    at the paths that are ``standing`` are last good versions. A post is left out when it claims an id that is another post's, or
+    is a copy of another; the problem names both.
     """
     work = _Matching(list(posts), rows, frozenset(broken), now)
+    work.by_exchange(work.broken.union(standing))
     work.by_claim()
     work.by_path()
     work.by_resemblance()
@@ -131,10 +134,11 @@ def settle(
     out: Collection[str],
     *,
     now: datetime,
+    at: datetime | None = None,
     broken: Collection[str] = (),
     held: Collection[str] = (),
 ) -> tuple[Row, ...]:
-    """Return the rows that a pass changes or adds.
+    """Return the rows that a pass changes or adds; ``at`` is what ``Row.out`` says of those that come out, if not ``now``.
 
     ``out`` are the ids of the posts that are in the feeds now, ``broken`` the paths of files that cannot be used (the last good
     version of such a post may be among the others), ``held`` the ids of those whose feeds stayed as they were: what readers know
@@ -145,7 +149,7 @@ def settle(
     for each in identified.named:
         before = identified.rows[each.id]
         standing = each.post.path in unusable
-        after = seen(before, each, identified.dates[each.id], out=each.id in out, now=now, broken=standing)
+        after = seen(before, each, identified.dates[each.id], out=each.id in out, now=now, at=at, broken=standing)
         if each.id in held and (before.out, before.updated) != (after.out, after.updated):
             after = dataclasses.replace(
                 after, out=before.out, published=before.published, updated=before.updated, withdrawn=before.withdrawn
@@ -170,10 +174,12 @@ def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (row.path, row.id)))
 
 
-def seen(row: Row, named: Named, date: datetime, *, out: bool, now: datetime, broken: bool = False) -> Row:
+def seen(
+    row: Row, named: Named, date: datetime, *, out: bool, now: datetime, at: datetime | None = None, broken: bool = False
+) -> Row:
     """Return the row of a post that is there; ``date`` is what its author gives it. The same object when nothing changed."""
     post = named.post
-    ever = row.out or (now if out else None)
+    ever = row.out or (at or now if out else None)
     first = row.first_seen if ever else min(row.first_seen, now)
     claim = post.guid if post.guid != row.id else None
     withdrawn = None if out or ever is None else row.withdrawn or now
@@ -221,7 +227,8 @@ def _named(post: Post, row: Row, site_url: str, now: datetime, *, beginning: boo
     permalink = row.permalink == "true" if row.permalink else None
     # A clock that was ahead then says nothing of how long it is ago.
     appeared = min(row.first_seen, now) if row.out is None and not beginning else None
-    return Named(post=post, id=row.id, appeared=appeared, atom_id=row.atom or iri(row.id, site_url), permalink=permalink)
+    atom, known = row.atom or iri(row.id, site_url), row.out is not None
+    return Named(post=post, id=row.id, atom_id=atom, appeared=appeared, known=known, permalink=permalink)
 
 
 class _Matching:
@@ -255,11 +262,18 @@ class _Matching:
     def free(self, post: Post) -> bool:
         return post.path not in self.assigned and post.path not in self.refused
 
+    def by_exchange(self, unusable: Collection[str]) -> None:
+        """Match posts that changed places with a file that is no post now: what stands in there is the post itself, elsewhere."""
+        for each in resemblance.exchanged(self.posts, self.rows.values(), unusable):
+            if each.post.guid in {None, each.row.id, each.row.claim} and self.free(each.post) and each.row.id not in self.taken:
+                self.take(each.post, each.row)
+                self.refused.add(each.row.path)
+
     def by_claim(self) -> None:
         """Match posts that say who they are."""
         claims: dict[str, list[Post]] = defaultdict(list)
         for post in self.posts:
-            if post.guid is not None:
+            if post.guid is not None and self.free(post):
                 claims[post.guid].append(post)
         if not claims:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
@@ -106,6 +106,21 @@ def pairs(posts: Sequence[Post], rows: Sequence[Kind]) -> list[Likeness[Kind]]:
         found += [likeness for row in near.values() if (likeness := _compare(post, row)).evidence >= DOUBTFUL]
     found.sort(key=lambda each: (-each.evidence, each.row.path, each.post.path))
     return found
+
+
+def exchanged(posts: Sequence[Post], rows: Collection[Kind], unusable: Collection[str]) -> list[Likeness[Kind]]:
+    """Return the posts that changed places with a file that is unusable: what was where that is, and is where another post was.
+
+    ``unusable`` are paths of files that are no posts now, whether or not something stands in for them.
+    """
+    lost = [row for row in rows if row.gone is None and row.path in unusable]
+    if not lost:
+        return []
+    places = {row.path: row for row in rows if row.gone is None}
+    others = [
+        post for post in posts if post.path in places and post.path not in unusable and not same_text(post, places[post.path])
+    ]
+    return [each for each in pairs(others, lost) if each.same] if others else []
 
 
 def same_text(post: Post, row: Remembered) -> bool:

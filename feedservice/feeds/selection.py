@@ -139,33 +139,43 @@ def window(
     - A post that comes late, or with many others, stands behind ``size`` newer ones before anybody saw it. It is
       shown all the same, where its date puts it, for as long as ``stay``; of these too at most ``size``.
     - When an entry is withdrawn, no older one comes back in its place: readers that never had it would take it for a new
-      one. The window fills again from its newest end. One that readers had, and that was withdrawn, does come back.
+      one. The window fills again from its newest end. One that readers had, and that was withdrawn, does come back; and one
+      that comes to stand between those that they have, from another category say, is no older one.
     - A feed that showed all that it had has nothing old to come back: what is at its end came to it just now, from another
       category say. It is shown when it is not older than ``stay``.
     """
-    base = list(members[:size])
+    base, late = list(members[:size]), dict[str, datetime]()
     if served is None:
         return Window(entries=tuple(base))
     had, before = {each.id for each in served.entries}, served.late
     if had and size <= served.window:
-        while base and not (
-            base[-1].id in had
-            or base[-1].id in fresh
-            or base[-1].id in served.withdrawn
-            or (served.whole and now - base[-1].post.published < stay)
-        ):
-            base.pop()
-    late: dict[str, datetime] = {}
+        known = had.union(fresh, served.withdrawn)
+        first = _end_of(members, size, had.difference(before))
+        rest: list[Named] = []
+        for at, each in enumerate(base[first:]):
+            if each.id not in known and not (served.whole and now - each.post.published < stay):
+                continue
+            if len(rest) < at:
+                # Something old stands before it: it came late, and lets that in no more than if there were no room for it.
+                late[each.id] = before.get(each.id, now)
+            rest.append(each)
+        base = [*base[:first], *rest]
     behind: list[Named] = []
     # All but a few of a large feed were out long ago.
     behind_it = [each for each in members[size:] if each.id in fresh or each.id in before]
     for each in behind_it if stay else ():
         since = before.get(each.id) if each.id in had else now if each.id in fresh else None
         if since is not None and now - since < stay and len(behind) < size:
-            # A clock that was ahead does not have it stay until then.
-            late[each.id] = min(since, now)
+            late[each.id] = since
             behind.append(each)
     return Window(entries=(*base, *behind), late=late)
+
+
+def _end_of(members: Sequence[Named], size: int, had: Collection[str]) -> int:
+    """Return how many of the first ``size`` stand before the last of those that readers ``had``: between these nothing is old."""
+    last = max((at for at, each in enumerate(members[:size], 1) if each.id in had), default=0)
+    pushed_out = set(had).difference(each.id for each in members[:size])
+    return size if pushed_out and any(each.id in pushed_out for each in members[size:]) else last
 
 
 def category_aliases(config: Config) -> dict[str, str]:

@@ -205,16 +205,18 @@ def collect(
     gone = [path for path in suspects if path in memory.known and path not in memory.files]
     for path in gone:
         memory.forget(path)
-    suspects = {*suspects, *ask.again} if ask.again else suspects
-    anew = memory.known.keys() | memory.files.keys() if ask.full else {*ask.again}
-    fresh = [path for path in suspects if path in memory.files and (path in anew or _stale(path, memory, pool.fatal))]
+    anew = suspects if ask.full else ask.again
+    here = [path for path in {*suspects, *ask.again} if path in memory.files]
+    fresh = [path for path in here if path in anew or _stale(path, memory, pool.fatal)]
     changed: dict[str, Post | None] = dict.fromkeys(gone)
     changed |= _read(fresh, loaded.config, context, ask, pool=pool, memory=memory, progress=progress)
     changed |= _stood_in(loaded, changed.keys(), context, memory, ask, pool)
     posts = memory.posts()
     unusable = {path for path in memory.broken | memory.standing.keys() if path not in posts}
     whole = ask.full or memory.roster is None
-    step = memory.names.step(posts, changed, gone=gone, broken=unusable, config=loaded.config, now=ask.now, whole=whole)
+    step = memory.names.step(
+        posts, changed, gone=gone, broken=unusable, standing=memory.standing, config=loaded.config, now=ask.now, whole=whole
+    )
     dirty = _judged(loaded.config, step, memory, ask)
     memory.settle()
     assert memory.roster is not None
@@ -389,11 +391,8 @@ def context_hash(context: Context) -> str:
 
 
 def _category_zones(config: Config) -> dict[str, str]:
-    zones: dict[str, str] = {}
-    for label, settings in config.feeds.categories.items():
-        if settings is not None and settings.timezone is not None:
-            zones |= dict.fromkeys(map(label_identity, (label, *settings.aka)), settings.timezone)
-    return zones
+    set_up = ((label, each) for label, each in config.feeds.categories.items() if each is not None)
+    return {label_identity(name): each.timezone for label, each in set_up if each.timezone for name in (label, *each.aka)}
 
 
 def _rules(config: Config) -> list[Rule]:

@@ -76,7 +76,8 @@ class Gate:
             self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)
             return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since, zone=collected.config.site.timezone)
-        self._passed[key] = _served(made, collected, before, verdict, self.now)
+        at = collected.step.at(self.now, self.served)
+        self._passed[key] = _served(made, collected, before, verdict, self.now, at)
         if not verdict.difference.nothing:
             self.told.append(verdict.difference)
         return None
@@ -199,7 +200,7 @@ def _shown(made: Made) -> list[Shown]:
     return [difference.shown(each, digests.get(each.id, "")) for each in made.window]
 
 
-def _served(made: Made, collected: Collected, before: Served | None, verdict: Verdict, now: datetime) -> Served:
+def _served(made: Made, collected: Collected, before: Served | None, verdict: Verdict, now: datetime, at: datetime) -> Served:
     key = made.spec.key
     entries = tuple(_shown(made))
     present = {each.id for each in entries}
@@ -211,7 +212,7 @@ def _served(made: Made, collected: Collected, before: Served | None, verdict: Ve
     told = Served(
         feed=key,
         since=before.since if before is not None else now,
-        at=now,
+        at=at,
         window=made.spec.window,
         entries=entries,
         late=late,

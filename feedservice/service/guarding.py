@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from feedservice.errors import RefusedError
 from feedservice.feeds.difference import Served, Shown
+from feedservice.feeds.ledger import Row
+from feedservice.model import FeedSpec
 from feedservice.service import files
 
 _FILE = "guard.json"
@@ -75,6 +77,24 @@ def forget(state: Path, served: Mapping[str, Served], there: Collection[str], no
     for key in slips:
         _place(state, key).unlink(missing_ok=True)
     return {key: each for key, each in served.items() if key not in slips}
+
+
+def again(spec: FeedSpec, ids: Sequence[str], rows: Mapping[str, Row], at: datetime) -> Served:
+    """Return what readers have of a feed, when that was lost: the store knows what its documents show, and as of when."""
+    known = [row for name in ids if (row := rows.get(name)) is not None]
+    entries = tuple(
+        Shown(
+            id=row.id,
+            title=row.title,
+            url=row.link,
+            published=row.published or row.first_seen,
+            updated=row.updated or row.published or row.first_seen,
+        )
+        for row in known
+    )
+    out = [row.out for row in known if row.out is not None]
+    # By a clock that was set back the last pass was before posts that it showed.
+    return Served(feed=spec.key, since=min(out, default=at), at=max([at, *out]), window=spec.window, entries=entries)
 
 
 def _just_begun(each: Served, now: datetime) -> bool:

@@ -137,11 +137,19 @@ class Ledger:
 
     def out_since(self, instant: datetime) -> Collection[str]:
         """Return the ids that were not out at an instant: those that came out after it, and those that never were."""
+        came = self._in_order()
+        return self._never.union(name for _, name in came[bisect_right(came, instant, key=itemgetter(0)) :])
+
+    def newest(self) -> datetime | None:
+        """Return when the last one came out; None when none ever was."""
+        came = self._in_order()
+        return came[-1][0] if came else None
+
+    def _in_order(self) -> list[tuple[datetime, str]]:
         if self._came is None:
             self._never = {row.id for row in self.rows.values() if row.out is None}
             self._came = sorted((row.out, row.id) for row in self.rows.values() if row.out is not None)
-        after = bisect_right(self._came, instant, key=itemgetter(0))
-        return self._never.union(name for _, name in self._came[after:])
+        return self._came
 
     def saved(self) -> None:
         """Take in that the store has what it was owed."""

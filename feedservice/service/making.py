@@ -164,7 +164,9 @@ class Making:
         profile = keys.profile(render.profile_of(spec, self._config), self._formats)
         own = [self._keys.entry(each, profile) for each in window]
         inputs = self._inputs(spec, own)
-        if before is not None and there and before.inputs == inputs and not self.ask.full and not before.held:
+        # What readers have is written down again when that was lost: the guard knows nothing of the feed until then.
+        noted = spec.key in self.memory.served
+        if before is not None and there and before.inputs == inputs and noted and not self.ask.full and not before.held:
             self._kept[spec.key] = before
             return None
         usable = before is not None and not self.ask.full and self._links_stay(before)

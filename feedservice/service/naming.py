@@ -8,15 +8,18 @@ from __future__ import annotations
 import dataclasses
 from collections import ChainMap
 from collections.abc import Collection, Container, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feedservice.config.schema import Config
 from feedservice.feeds import identity, ledger
+from feedservice.feeds.difference import Served
 from feedservice.feeds.identity import Named
 from feedservice.feeds.ledger import Identified, Row
 from feedservice.model import Post, Problem
 from feedservice.service.ledgers import Ledger
 from feedservice.service.roster import Roster
+
+_TICK = timedelta(microseconds=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,15 @@ class Step:
     def out_since(self, instant: datetime) -> Collection[str]:
         """Return the ids that were not out at an instant, before this pass."""
         return {*self.ledger.out_since(instant), *self.identified.arrived}
+
+    def at(self, now: datetime, served: Mapping[str, Served]) -> datetime:
+        """Return ``now``, or an instant later than all before it when the clock was set back.
+
+        What feeds showed and what came out is compared by these instants.
+        """
+        before = [self.ledger.newest(), *(each.at for each in served.values())]
+        newest = max(filter(None, before), default=now)
+        return now if newest <= now else newest + _TICK
 
 
 class Names:
@@ -73,6 +85,7 @@ class Names:
         *,
         gone: Collection[str],
         broken: Collection[str],
+        standing: Collection[str] = (),
         config: Config,
         now: datetime,
         whole: bool,
@@ -80,7 +93,8 @@ class Names:
         """Give posts their ids; with ``whole`` all posts are asked about.
 
         ``posts`` are all that can be read, ``changed`` those that are other than before (None: it is gone, or cannot be read),
-        ``gone`` paths without a file, ``broken`` paths of files that are no post now.
+        ``gone`` paths without a file, ``broken`` paths of files that are no post now, and ``standing`` of those for which the
+        last good version is among the posts.
         """
         other = self.ledger.refresh(posts)
         wanted = dict(changed) | {path: posts[path] for path, at in self._ahead.items() if at <= now and path in posts}
@@ -88,7 +102,7 @@ class Names:
         if self._told and not other and not whole and not self.problems:
             step = self._some(posts, wanted, gone=gone, config=config, now=now)
         if step is None:
-            step = self._all(posts, broken, config, now)
+            step = self._all(posts, broken, config, now, standing)
         for path in wanted if not step.whole else posts:
             post = posts.get(path)
             if post is None:
@@ -109,6 +123,7 @@ class Names:
         gone: Collection[str],
         broken: Collection[str],
         held: Collection[str],
+        served: Mapping[str, Served],
         now: datetime,
     ) -> list[Row]:
         """Return the rows that a pass changes or adds; ``held`` are ids that no feed shows though they are out."""
@@ -129,7 +144,8 @@ class Names:
         out = {each.id for each in named if each.post.path not in roster.held}
         others = (set(gone) | set(broken)).difference(paths)
         known = self.ledger.rows.values() if every else [self._places[path] for path in others if path in self._places]
-        return list(ledger.settle([*known, *mine.values()], identified, out, now=now, broken=broken, held=held))
+        at = step.at(now, served) if any(mine[name].out is None for name in out) else now
+        return list(ledger.settle([*known, *mine.values()], identified, out, now=now, at=at, broken=broken, held=held))
 
     def places(self, there: Container[str]) -> Mapping[str, Row]:
         """Return path → row of the posts that are there; ``there`` are the paths of all files."""
@@ -192,8 +208,10 @@ class Names:
         named |= {each.post.path: each for each in found.named}
         return Step(named=named, identified=self._seen(found), whole=False, ledger=self.ledger)
 
-    def _all(self, posts: Mapping[str, Post], broken: Collection[str], config: Config, now: datetime) -> Step:
-        found = _identify(posts.values(), self.ledger.rows.values(), broken, config, now)
+    def _all(
+        self, posts: Mapping[str, Post], broken: Collection[str], config: Config, now: datetime, standing: Collection[str]
+    ) -> Step:
+        found = _identify(posts.values(), self.ledger.rows.values(), broken, config, now, standing)
         self._index()
         self._ahead = {}
         return Step(
@@ -216,7 +234,12 @@ class Names:
 
 
 def _identify(
-    posts: Collection[Post], rows: Collection[Row], broken: Collection[str], config: Config, now: datetime
+    posts: Collection[Post],
+    rows: Collection[Row],
+    broken: Collection[str],
+    config: Config,
+    now: datetime,
+    standing: Collection[str] = (),
 ) -> Identified:
     return ledger.identify(
         posts,
@@ -226,4 +249,5 @@ def _identify(
         site_url=config.site.url,
         now=now,
         broken=frozenset(broken),
+        standing=standing,
     )

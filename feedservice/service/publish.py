@@ -147,8 +147,7 @@ class Pass:
         decisions = guarding.decisions(state)
         collected = collect(loaded, ask, pool=pool, memory=memory, progress=self.progress, decisions=decisions)
         clock.mark("read")
-        # What nobody subscribes to surprises nobody.
-        served = memory.served if self.remembers else {}
+        served = self._served(memory, collected)
         gate = Gate(state, now=ask.now, served=served, decisions=decisions, emptied=ask.emptied)
         settings = keys.settings(config, collecting.context_hash(collected.context))
         histories, problems = self._histories(collected, memory)
@@ -220,6 +219,15 @@ class Pass:
             guarded=tuple(gate.held.values()),
         )
 
+    def _served(self, memory: Memory, collected: Collected) -> dict[str, Served]:
+        """Return what readers have of the feeds; the store says it of those of which the state directory does not (any more)."""
+        for spec in collected.plan.specs:
+            made = memory.shelf.get(spec.key)
+            if made is not None and made.ids and memory.at is not None and spec.key not in memory.served:
+                memory.served[spec.key] = guarding.again(spec, made.ids, collected.identified.rows, memory.at)
+        # What nobody subscribes to surprises nobody.
+        return memory.served if self.remembers else {}
+
     @property
     def _kept(self) -> timedelta:
         """Return how long it is remembered what happened."""
@@ -242,6 +250,7 @@ class Pass:
             gone=collected.gone,
             broken=collected.broken,
             held=gate.held_back(),
+            served=gate.served,
             now=self.ask.now,
         )
 

@@ -183,7 +183,7 @@ class Roster:
         post = named.post
         known = self.settled.get(post.path, NEVER)
         reason = selection.verdict(post, self.config, now, named.appeared)
-        if reason in {Reason.FUTURE, Reason.HOLD_BACK} and known.out == post.published:
+        if reason in {Reason.FUTURE, Reason.HOLD_BACK} and (named.known or known.out == post.published):
             reason = None
         if reason is None and known.over is not None and known.over == post.expires:
             return Reason.EXPIRED

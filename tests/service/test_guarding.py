@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,8 +10,12 @@ import pytest
 from feedservice.errors import RefusedError
 from feedservice.feeds.difference import Served, Shown
 from feedservice.service import guarding
+from tests.service.conftest import MakeSite
+from tests.service.test_crashes import engine_of, one_pass
+from tests.service.test_publish import post
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 def file(state: Path) -> Path:
@@ -54,3 +60,24 @@ def test_a_feed_that_has_just_begun_is_given_up_without_a_question(tmp_path: Pat
     assert guarding.forget(tmp_path, {"tae": new}, ("tae",), NOW + timedelta(minutes=1)) == {"tae": new}
     assert guarding.forget(tmp_path, {"tae": new}, (), NOW + timedelta(minutes=1)) == {}
     assert guarding.served(tmp_path) == {}
+
+
+def test_what_readers_have_is_known_by_the_store_when_the_state_directory_lost_it(make_site: MakeSite) -> None:
+    extra = "feeds: {category_feeds: false, pages: false, formats: [atom], window: 4}\nguard: {new: 2}\n"
+    loaded = make_site({f"{at}.md": post(f"T{at}", f"2025-05-{10 + at} 09:00") for at in range(8)}, extra)
+    one_pass(loaded, NOW)
+    state = loaded.root / loaded.config.state
+    shutil.rmtree(state / "served")
+    # The archive comes, the newest post goes, and one comes late.
+    make_site({f"old/{at}.md": post(f"Old {at}", f"2024-05-{10 + at} 09:00", body=f"Old {at}.") for at in range(7)}, extra)
+    (loaded.root / "content" / "7.md").unlink()
+    with contextlib.closing(engine_of(loaded)) as engine:
+        (held,) = engine.build(loaded, now=NOW + HOUR).guarded
+        assert held.reasons[0].startswith("4 entries would be new at once, 2 are allowed")
+        for file in (loaded.root / "content" / "old").iterdir():
+            file.unlink()
+        make_site({"late.md": post("Late", "2025-04-01 09:00")}, extra)
+        assert engine.build(loaded, now=NOW + 2 * HOUR).guarded == ()
+    (found,) = guarding.served(state).values()
+    assert [each.title for each in found.entries] == ["T6", "T5", "T4", "Late"]
+    assert found.since == NOW

@@ -110,3 +110,54 @@ def test_a_post_that_waits_does_so_no_longer_when_the_clock_is_set_back(engine: 
     assert engine.build(loaded, now=NOW + HOUR, paths=()).due == NOW + HOUR + HOUR / 6
     engine.build(loaded, now=NOW + HOUR + HOUR / 6, paths=())
     assert shown(engine).keys() == {"Other", "Waits"}
+
+
+HARM = ("---\ntitle: a: b\n---\n", "", "<<<<<<< ours\n---\ntitle: x\n=======\n>>>>>>> theirs\n")
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("guid", ["", "id: mine\n"])
+@pytest.mark.parametrize("when", ["before", "at once", "long before"])
+def test_a_post_that_changes_places_with_a_broken_one_takes_its_id_along(
+    engine: Engine, make_site: MakeSite, harm: str, guid: str, when: str
+) -> None:
+    """Nobody can tell whose the broken file is: it waits, and the other post does not become it."""
+    sound = post("Sound", "2025-05-01 09:00", guid, body=text("x"))
+    other = post("Other", "2025-05-02 09:00", body=text("y"))
+    loaded = make_site({"a.md": sound, "b.md": other, "c.md": post("Third", "2025-05-03 09:00")}, EXTRA)
+    engine.build(loaded, now=NOW)
+    ids = shown(engine)
+    if when != "at once":
+        make_site({"b.md": harm}, EXTRA)
+        engine.build(loaded, now=NOW + HOUR)
+        assert shown(engine) == ids
+    now = NOW + (50 if when == "long before" else 2) * HOUR
+    make_site({"a.md": harm, "b.md": sound}, EXTRA)
+    for paths in (("a.md", "b.md"), None):
+        engine.build(loaded, now=now, paths=paths)
+        found = shown(engine)
+        assert found["Sound"] == ids["Sound"]
+        assert [entry.title for entry in parsed(engine).entries].count("Sound") == 1
+        assert found.items() <= ids.items()
+    make_site({"a.md": other}, EXTRA)
+    engine.build(loaded, now=now + HOUR, paths=("a.md",))
+    assert shown(engine) == ids
+    restarted = again(engine)
+    restarted.build(loaded, now=now + 2 * HOUR)
+    assert shown(restarted) == ids
+    restarted.close()
+
+
+def test_a_copy_of_a_broken_post_is_another_one(engine: Engine, make_site: MakeSite) -> None:
+    """Somebody begins with a copy of what is being written just now: the id is not the copy's."""
+    sound = post("Sound", "2025-05-01 09:00", body=text("x"))
+    loaded = make_site({"a.md": sound, "c.md": post("Third", "2025-05-03 09:00")}, EXTRA)
+    engine.build(loaded, now=NOW)
+    ids = shown(engine)
+    make_site({"a.md": HARM[0], "copy.md": sound}, EXTRA)
+    engine.build(loaded, now=NOW + HOUR)
+    make_site({"a.md": sound, "copy.md": post("New", "2025-05-31 09:00", body=text("x", other=6))}, EXTRA)
+    engine.build(loaded, now=NOW + 2 * HOUR)
+    found = shown(engine)
+    assert found.keys() == {"Sound", "Third", "New"}
+    assert found["Sound"] == ids["Sound"]
