@@ -4,7 +4,8 @@
 
     FeedserviceError
     ├── ConfigError     config.yaml (or the environment) cannot be used; carries every problem at once
-    └── RefusedError    nothing was done: strict mode, a lock held by another builder
+    ├── RefusedError    nothing was done: strict mode, a lock held by another builder
+    └── StoreError      (``store``) the store cannot be opened, read or written
 
 Expected failures of one post, host or file are values (``model.Problem``), not exceptions. Anything else that is
 raised is a bug and is allowed to look like one.

@@ -17,7 +17,7 @@ import click
 
 from feedservice import __version__
 from feedservice.cli.output import say
-from feedservice.errors import ConfigError, RefusedError
+from feedservice.errors import ConfigError, FeedserviceError
 
 FOUND, USAGE, INVALID, NOTHING = 1, 2, 3, 4
 """Exit codes beside 0."""
@@ -92,10 +92,12 @@ class _Verbs(click.Group):
             count = len(error.problems)
             click.echo(f"The configuration has {count} {'mistake' if count == 1 else 'mistakes'}; nothing was done.", err=True)
             ctx.exit(INVALID)
-        except RefusedError as error:
+        except FeedserviceError as error:
+            # What refuses and what the store meets (``StoreError``) are told alike; importing the store takes a while.
             click.echo(click.style("refused: ", fg="red", bold=True) + str(error), err=True)
-            if error.hint:
-                click.echo(f"    {error.hint}", err=True)
+            hint = getattr(error, "hint", "")
+            if hint:
+                click.echo(f"    {hint}", err=True)
             ctx.exit(NOTHING)
 
 

@@ -97,6 +97,40 @@ def test_ids_come_from_the_store_when_the_file_has_them_no_more(run: Run, tmp_pa
     assert ledger.read_bytes() == known
 
 
+@pytest.mark.parametrize("how", ["lost", "older"])
+def test_whoever_looks_or_builds_elsewhere_gives_no_second_id(run: Run, tmp_path: Path, how: str) -> None:
+    content, ledger = tmp_path / "content", tmp_path / ".feedservice" / "ledger.jsonl"
+    run("build")
+    older = ledger.read_bytes()
+    (content / "3.md").rename(content / "three.md")
+    (content / "9.md").write_text(article("T9", 9))
+    run("build")
+    known = ledger.read_bytes()
+    ledger.unlink()
+    if how == "older":
+        ledger.write_bytes(older)
+    name = "tag:example.org,2025-05-03:3"
+    assert f"<id>{name}</id>" in run("render", "all").output
+    assert run("check").exit_code == 0
+    assert run("next").exit_code == 0
+    old = tmp_path / "old.xml"
+    old.write_bytes((tmp_path / "public" / "feeds" / "all.atom").read_bytes())
+    assert "Nothing to take over: the ledger says all this already." in run("adopt", str(old)).output
+    assert ledger.exists() == (how == "older")
+    run("build", "--out", str(tmp_path / "elsewhere"))
+    assert f"<id>{name}</id>" in (tmp_path / "elsewhere" / "feeds" / "all.atom").read_text()
+    assert ledger.read_bytes() == known
+
+
+def test_a_database_that_cannot_be_reached_is_no_traceback(run: Run, tmp_path: Path) -> None:
+    run("build")
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text() + f"\nstore: postgresql+psycopg://nobody@/none?host={tmp_path}\n")
+    for words in (["build"], ["diff"]):
+        result = run(*words)
+        assert (result.exit_code, result.output.startswith("refused: ")) == (4, True)
+
+
 def test_dates_are_those_of_the_site(run: Run, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().replace("https://example.org}", "https://example.org, timezone: Asia/Tokyo}"))
