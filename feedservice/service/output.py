@@ -21,7 +21,7 @@ from typing import Self
 from feedservice.feeds import freshness
 from feedservice.model import EntrySpan, Published
 from feedservice.service import files
-from feedservice.service.compress import SMALLEST, SUFFIXES, compress
+from feedservice.service.compress import SMALLEST, SUFFIXES, compress, gzip_of_parts, has_parts
 from feedservice.service.files import Staged
 from feedservice.service.shelf import stat_of
 
@@ -100,7 +100,8 @@ class Output:
             if changed:
                 self._surplus += [target.with_name(target.name + SUFFIXES[name]) for name in SUFFIXES if name not in beside]
             self._note_missing(target.parent)
-            tasks = [self._threads.submit(self._stage_coded, coding, file, body) for coding, file in beside.items()]
+            parts = () if immutable else entries
+            tasks = [self._threads.submit(self._stage_coded, path, coding, file, body, parts) for coding, file in beside.items()]
             self._waiting.extend(tasks)
             if changed:
                 self._waiting.append(self._threads.submit(files.stage, target, body))
@@ -183,10 +184,21 @@ class Output:
         while len(self._waiting) > leave:
             self._staged.append(self._waiting.popleft().result())
 
-    def _stage_coded(self, coding: str, file: Path, body: bytes) -> Staged:
+    def _stage_coded(self, path: str, coding: str, file: Path, body: bytes, entries: Sequence[EntrySpan]) -> Staged:
         with self._processors:
-            coded = compress(coding, body)
+            if coding == "gzip" and has_parts(body, entries):
+                coded = gzip_of_parts(body, entries, *self._earlier(path, file))
+            else:
+                coded = compress(coding, body)
         return files.stage(file, coded)
+
+    def _earlier(self, path: str, file: Path) -> tuple[bytes, Sequence[EntrySpan]]:
+        """Return the gzip form that is there and the entries of its document, when it is the one that was written."""
+        known = self._before.get(path)
+        if known is not None and self._stats.get(path) == stat_of(self.root, known) != "":
+            with contextlib.suppress(OSError):
+                return file.read_bytes(), known.entries
+        return b"", ()
 
     def _measured(self) -> Iterator[Published]:
         """Give every published file the sizes of its coded forms, now that they are there."""

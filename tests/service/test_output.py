@@ -48,7 +48,7 @@ def test_the_same_bytes_give_the_same_coded_bytes(coding: str) -> None:
     assert compress(coding, BODY) == compress(coding, BODY)
 
 
-@pytest.mark.parametrize("size", [512, 70_000, 300_000, 5_000_000])
+@pytest.mark.parametrize("size", [512, 70_000, 300_000, 2_200_000])
 def test_coded_forms_of_every_size_decode_to_it(size: int) -> None:
     body = b"".join(b"<p>%d</p>" % number for number in range(size // 9))
     coded = {coding: compress(coding, body) for coding in ALL}
