@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -56,7 +57,8 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     row = _row(sight, path, named)
     problems = [problem for problem in sight.problems if problem.path == path]
     config = sight.collected.config
-    absent = _absence(sight, path, named, problems) or (explaining.absence(named, config, now) if named is not None else None)
+    early = named is not None and as_of is None and explaining.early(named, row, now)
+    absent = _absence(sight, path, named, problems, None if early else now)
     known = Known(
         config=config,
         now=now,
@@ -71,7 +73,7 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
     still = [
         key for key, each in sorted(sight.served.items()) if key in known.held and any(one.id == entry_id for one in each.entries)
     ]
-    places = [] if absent or named is None else [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
+    places = [] if absent or named is None else _places(named, sight, known, early=early)
     zone = config.site.timezone
     told, waiting = _announced(loaded, entry_id), _waiting(loaded, entry_id)
     if as_json:
@@ -91,6 +93,9 @@ def explain(ctx: click.Context, post: str, own_config: Path | None, everything: 
         click.echo(f"  to be announced to {delivery.host} ({delivery.kind}){tried}, {explaining.moment(delivery.due_at, zone)}")
     for problem in problems:
         click.echo(output.text_of(problem))
+
+
+_EARLY = "its time has not come, but the clock was ahead when it was published, and what is out stays"
 
 
 def _announced(loaded: Loaded, entry_id: str) -> list[Event]:
@@ -116,10 +121,18 @@ def _row(sight: Sight, path: str, named: Named | None) -> Row | None:
     return min(here, key=lambda row: (row.gone is not None, row.first_seen), default=None)
 
 
-def _absence(sight: Sight, path: str, named: Named | None, problems: Sequence[Problem]) -> str | None:
-    """Return why a file is no post."""
+def _places(named: Named, sight: Sight, known: Known, *, early: bool) -> list[Place]:
+    """Return how a post that is out stands with each feed."""
+    if early:
+        had = [key for key, each in sorted(sight.served.items()) if any(one.id == named.id for one in each.entries)]
+        return [Place(feed=key, shown=True, near=True, why=_EARLY) for key in had]
+    return [explaining.place(named, spec, known) for spec in sight.collected.plan.specs]
+
+
+def _absence(sight: Sight, path: str, named: Named | None, problems: Sequence[Problem], now: datetime | None) -> str | None:
+    """Return why a file is no post, or a post is in no feed at ``now``; None does not ask about the latter."""
     if named is not None:
-        return None
+        return explaining.absence(named, sight.collected.config, now) if now is not None else None
     if path not in sight.collected.files:
         return "there is no such file any more"
     errors = [problem for problem in problems if problem.severity == "error"]

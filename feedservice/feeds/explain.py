@@ -69,6 +69,11 @@ def _absence(reason: Reason, post: Named, config: Config, now: datetime) -> str:
     }[reason]
 
 
+def early(post: Named, row: Row | None, now: datetime) -> bool:
+    """Tell whether a post is out before its time: a clock that was ahead published it, and what is out stays."""
+    return row is not None and row.out is not None and row.withdrawn is None and post.post.published > now
+
+
 def moment(instant: datetime, zone: str) -> str:
     """Return an instant in a zone, and in UTC where that is another; the name of the zone where the offset does not say it."""
     there, utc = dates.rfc3339(instant, zone), dates.rfc3339(instant, "UTC")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from feedservice import dates
 from feedservice.config import Loaded
+from feedservice.feeds import explain
 from feedservice.model import Problem
 from feedservice.service.collect import Ask, collect
 from feedservice.service.forkserver import ForkServer
@@ -25,9 +26,13 @@ def outlook(loaded: Loaded, *, now: datetime, server: ForkServer | None = None, 
     """
     with Workers(1, server) as pool:
         ask = Ask(now=now, emptied=True)
-        collected = collect(loaded, ask, pool=pool, memory=recall(loaded), progress=silent)
+        memory = recall(loaded)
+        collected = collect(loaded, ask, pool=pool, memory=memory, progress=silent)
+    rows = memory.names.ledger.rows
+    # What a clock that was ahead has published is out.
+    waiting = [each for each in collected.named if not explain.early(each, rows.get(each.id), now)]
     doubtful = [each for each in collected.problems if each.rule in _DOUBTFUL]
-    return tuple(dataclasses.replace(each, note=_note(each, doubtful)) for each in coming(collected.named, collected.live.held))
+    return tuple(dataclasses.replace(each, note=_note(each, doubtful)) for each in coming(waiting, collected.live.held))
 
 
 def _note(each: Coming, doubtful: Sequence[Problem]) -> str:

@@ -141,6 +141,27 @@ def test_the_future_can_be_asked_for(run: Run) -> None:
     assert "  in all: rank 1 of a window of 2" in run("explain", "later.md", "--as-of", "2125-05-04 10:00").output
 
 
+def test_what_a_wrong_clock_has_published_is_out(run: Run, tmp_path: Path) -> None:
+    run("build")
+    ledger = tmp_path / ".feedservice" / "ledger.jsonl"
+    lines = ledger.read_text("utf-8").splitlines()
+    (at,) = [number for number, line in enumerate(lines) if '"later.md"' in line]
+    row = json.loads(lines[at])
+    lines[at] = json.dumps({**row, "out": "2125-05-05T00:00:00Z", "published": "2125-05-04T00:00:00Z"}, ensure_ascii=False)
+    assert "publish Later (later.md)" in run("next").output
+    ledger.write_text("\n".join(lines) + "\n", "utf-8")
+    served = next(path for path in (tmp_path / ".feedservice" / "served").iterdir() if '"feed": "all"' in path.read_text("utf-8"))
+    had = json.loads(served.read_text("utf-8"))
+    had["entries"].append([row["id"], "Later", row["link"], "2125-05-04T00:00:00+00:00", "2125-05-04T00:00:00+00:00", ""])
+    served.write_text(json.dumps(had), "utf-8")
+    assert "publish Later" not in run("next").output
+    said = run("explain", "later.md").output
+    assert "  in all: its time has not come, but the clock was ahead when it was published, and what is out stays" in said
+    assert "It is in no feed" not in said
+    # Whoever asks about another time is told of that.
+    assert "It is in no feed: its time has not come" in run("explain", "later.md", "--as-of", "2025-06-01").output
+
+
 def test_what_is_remembered_is_told(run: Run, tmp_path: Path) -> None:
     assert "it was never seen" in run("explain", "one.md").output
     run("build")
