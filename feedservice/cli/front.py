@@ -265,8 +265,6 @@ def _write(file: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a file of the state directory; only its owner may read it."""
     if files.same(file, data):
         return
-    staged = files.stage(file, data, durable=durable)
-    staged.temporary.chmod(0o600)
-    files.commit(staged)
+    files.commit(files.stage(file, data, durable=durable, private=True))
     if durable:
         files.settle({file.parent})

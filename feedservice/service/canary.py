@@ -269,7 +269,5 @@ def _watch(row: dict[str, Any]) -> Watch:
 
 def _write(file: Path, text: bytes) -> None:
     """Replace the file; only its owner may read it."""
-    staged = files.stage(file, text)
-    staged.temporary.chmod(0o600)
-    files.commit(staged)
+    files.commit(files.stage(file, text, private=True))
     files.settle({file.parent})

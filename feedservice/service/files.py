@@ -36,20 +36,24 @@ def same(target: Path, body: bytes) -> bool:
         return False
 
 
-def stage(target: Path, body: bytes, *, durable: bool = True) -> Staged:
-    """Write the bytes beside their target; what is ``durable`` survives a power cut.
+def stage(target: Path, body: bytes, *, durable: bool = True, private: bool = False) -> Staged:
+    """Write the bytes beside their target; what is ``durable`` survives a power cut, what is ``private`` only its owner reads.
 
     Raises ``OSError`` when that cannot be done; nothing is left then.
     """
-    return stage_parts(target, (body,), durable=durable)
+    return stage_parts(target, (body,), durable=durable, private=private)
 
 
-def stage_parts(target: Path, parts: Iterable[bytes], *, durable: bool = True) -> Staged:
+def stage_parts(target: Path, parts: Iterable[bytes], *, durable: bool = True, private: bool = False) -> Staged:
     """Do the same with bytes that come one part after the other, and are never all there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name[:200]}{_STAGED}")
     try:
-        with temporary.open("wb") as file:
+        # From the beginning, not when it is written: who has opened it by then goes on reading.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600 if private else 0o666)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+            if private:
+                os.fchmod(descriptor, 0o600)
             file.writelines(parts)
             file.flush()
             if durable:

@@ -141,14 +141,20 @@ class Server:
             for connection in list(self._state.connections):
                 if isinstance(connection, Connection):
                     connection.look(loop.time())
-            counts = self._desk.counts
-            now = desk.moment(self._desk.clock())
-            for _ in range(len(counts.waiting) // _BATCH + 1):
-                counts.settle(_BATCH, now)
-                await asyncio.sleep(0)
-            if counts.uncounted:
-                logger.warning("%d requests were answered and not counted: there were too many", counts.uncounted)
-                counts.uncounted = 0
+            try:
+                await self._count()
+            except Exception:  # a bug here must not leave connections open for ever
+                logger.exception("requests could not be counted")
+
+    async def _count(self) -> None:
+        counts = self._desk.counts
+        now = desk.moment(self._desk.clock())
+        for _ in range(len(counts.waiting) // _BATCH + 1):
+            counts.settle(_BATCH, now)
+            await asyncio.sleep(0)
+        if counts.uncounted:
+            logger.warning("%d requests were answered and not counted: there were too many", counts.uncounted)
+            counts.uncounted = 0
 
 
 async def _again_and_again(chore: Chore) -> None:
@@ -162,6 +168,8 @@ def _done(chore: Chore) -> None:
         chore.do()
     except OSError as error:
         logger.warning("%s cannot be written: %s", error.filename or "the state", error.strerror)
+    except Exception:  # a bug: it is done again all the same
+        logger.exception("what is done now and then could not be done")
 
 
 def _url(address: tuple[str, int] | tuple[str, int, int, int]) -> str:

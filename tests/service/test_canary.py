@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from feedservice import config
+from feedservice.deliveries import Outcome, Request
 from feedservice.push.canary import Callback, Watch
 from feedservice.service import canary
 from feedservice.service.canary import Perches
 from feedservice.store import DocumentRow
+from feedservice.store.sql import open_store
+from tests.service.loopback import until
 
 NOW = datetime(2026, 11, 26, 9, 30, 15, 250000, tzinfo=UTC)
 SITE = "site: {title: A, url: 'https://example.org'}\n"
@@ -90,3 +95,25 @@ def test_outside_of_production_nothing_is_watched(line: str) -> None:
 
 def test_it_can_be_turned_off() -> None:
     assert perches("announce: {websub: {hub: embedded, canary: false}}") == Perches()
+
+
+def test_what_is_remembered_is_for_its_owner_only(tmp_path: Path) -> None:
+    """There are secrets in it."""
+    file = tmp_path / "canary.json"
+    file.write_text("[]", "utf-8")
+    file.chmod(0o644)
+
+    async def main() -> None:
+        with contextlib.closing(open_store(tmp_path / "store.sqlite")) as store:
+
+            async def send(request: Request) -> Outcome:
+                return Outcome(started=NOW, duration=0, status=202)
+
+            made = canary.Canary(canary.Tools(outbox=store, send=send, now=lambda: NOW, token=lambda _: "token", file=file))
+            await made.start()
+            made.look(Perches(hubs=("https://hub.example/",), topic="https://example.org/a.atom", base="https://example.org/c/"))
+            await until(lambda: b'"pending": {' in file.read_bytes())
+            await made.stop()
+
+    asyncio.run(main())
+    assert file.stat().st_mode & 0o777 == 0o600

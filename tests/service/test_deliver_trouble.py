@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import logging
@@ -16,9 +17,10 @@ import pytest
 
 from feedservice.cli.present import present
 from feedservice.deliveries import Announcement, State, Subscription
+from feedservice.service.deliver import LEASE, MARGIN
 from feedservice.store import StoreError
 from feedservice.store.sql import SqlStore, open_store
-from tests.service.loopback import always, serving, until
+from tests.service.loopback import Visit, always, serving, until
 from tests.service.test_deliver import FINE, Stand, paths, ping, run, running, stand, subscriber
 from tests.store.outbox_contract import TOPIC, version
 
@@ -119,14 +121,16 @@ def test_a_lost_key_keeps_those_waiting_who_have_a_secret_and_nobody_else(
                 now = at.store.subscription(each.key)
                 return now is not None and now.delivered == 2
 
-            async with running(at.deliverer()) as deliverer:
+            fickle = Fickle(at.store, lambda _name, _arguments: None)
+            async with running(at.deliverer(outbox=fickle)) as deliverer:
                 await until(lambda: all(map(got, open_ones)))
                 for _ in range(3):
                     at.clock.ahead += timedelta(hours=1, seconds=1)
-                    before = deliverer.figures.given_back
-                    deliverer.wake()
-                    await until(lambda: not deliverer._woken.is_set())
-                    assert deliverer.figures.given_back == before
+                    before = fickle.calls["claim"]
+                    for more in (0, 1):
+                        deliverer.wake()
+                        await until(lambda most=before + more: fickle.calls["claim"] > most)  # type: ignore[misc]
+                assert deliverer.figures.given_back == 0
 
     run(main)
     said = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
@@ -153,6 +157,8 @@ def test_a_topic_whose_body_cannot_be_read_holds_up_no_other(tmp_path: Path, cap
                 await until(lambda: [each.delivered for each in at.store.subscriptions(topic=other)] == [2])
                 # Those that must wait are due again, in a minute, and are not held until a lease ends.
                 await until(lambda: all(each.attempts == 0 for each in at.store.subscriptions(topic=TOPIC)))
+                due = {each.due_at for each in at.store.subscriptions(topic=TOPIC)}
+                assert min(due) > at.clock() + timedelta(seconds=30)
 
     run(main)
     said = {each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR}
@@ -204,5 +210,32 @@ def test_a_store_that_was_begun_anew_is_not_sent_the_bodies_of_the_one_before(tm
                     deliverer.wake()
                     await until(lambda: [each.delivered for each in anew.subscriptions()] == [2])
                     assert server.requests[-1][1] == b"<feed>new</feed>"
+
+    run(main)
+
+
+def test_what_waited_until_its_lease_is_nearly_over_is_not_sent_under_it(tmp_path: Path) -> None:
+    """Whoever claims it next could be sending it already when the answer comes."""
+    release = asyncio.Event()
+
+    async def callback(visit: Visit) -> None:
+        while True:
+            await visit.request()
+            await release.wait()
+            await visit.send(FINE)
+
+    async def main() -> None:
+        async with stand(tmp_path) as at, serving(callback) as server:
+            at.publish(1, 2)
+            at.subscribe(server.url, 2)
+            async with running(at.deliverer()) as deliverer:
+                # One host: the second waits for the first.
+                await until(lambda: bool(server.requests) and deliverer.figures.waiting == 1)
+                at.clock.ahead += timedelta(seconds=LEASE - MARGIN + 1)
+                release.set()
+                await until(lambda: not at.behind())
+                assert deliverer.figures.given_back == 1
+                assert deliverer.figures.ignored == 0
+            assert set(paths(server).values()) == {1}
 
     run(main)

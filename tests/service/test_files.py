@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,22 @@ def test_what_is_replaced_is_let_go_of_afterwards(tmp_path: Path) -> None:
     with files.held([]):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "missing", "there"]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_is_private_is_so_from_its_first_byte_on(tmp_path: Path, left: bool) -> None:
+    target = tmp_path / "keys"
+    if left:
+        # Of a process that was killed, or of another version of this program.
+        before = files.stage(target, b"old")
+        before.temporary.chmod(0o644)
+    modes: list[int] = []
+
+    def parts() -> Iterator[bytes]:
+        modes.append(next(tmp_path.iterdir()).stat().st_mode & 0o777)
+        yield b"secret"
+
+    files.commit(files.stage_parts(target, parts(), private=True))
+    assert modes == [0o600]
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert target.read_bytes() == b"secret"

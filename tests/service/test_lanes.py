@@ -79,3 +79,15 @@ def test_a_host_that_is_being_asked_is_not_forgotten() -> None:
     for step, number in zip(steps, numbers, strict=True):
         lanes.done(step.lane, step.host, number, FINE, NOW)
     assert len(lanes._hosts) == 5
+
+
+def test_nothing_more_is_claimed_of_a_host_whose_line_is_half_full() -> None:
+    lanes: Lanes[int] = Lanes(PACE)
+    for number in range(24):
+        assert lanes.add(Lane.FIRST, "long.example:443", number)
+    assert lanes.busy(NOW) == frozenset()
+    assert lanes.add(Lane.FIRST, "long.example:443", 24)
+    assert lanes.busy(NOW) == {"long.example:443"}
+    # As long as it may be; lines of other lanes are other lines.
+    assert [lanes.add(Lane.FIRST, "long.example:443", number) for number in range(25, 51)] == [True] * 25 + [False]
+    assert lanes.add(Lane.RETRY, "long.example:443", 0)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import logging
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+
+from feedservice.web.server import Chore
 
 ATOM = "application/atom+xml; charset=utf-8"
 XML = "application/xml; charset=utf-8"
@@ -490,4 +495,71 @@ def test_who_asks_only_for_the_head_is_no_reader(kit: Any, site: Any, prepare: b
     live.call(lambda: desk.counts.settle(100, datetime.now(UTC)))
     counted = desk.counts.tally.feeds["all"]
     assert (counted.requests, [each.requests for each in counted.clients.values()]) == (1, [1])
+    assert live.stop()
+
+
+def test_a_bug_in_counting_leaves_no_connection_open_for_ever(kit: Any, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second hand ends what waits too long, and counts beside that; chores come again whatever they raise."""
+    # What is logged here is no business of the servers that other tests share.
+    own = logging.getLogger("feedservice.web.server")
+    monkeypatch.setattr(own, "propagate", False)
+    told = QueueHandler(SimpleQueue())
+    own.addHandler(told)
+    desk = kit.desk(site.library())
+    done: list[int] = []
+
+    def stumble(*_: object) -> bool:
+        raise ValueError("no such number")
+
+    def chore() -> None:
+        done.append(len(done))
+        raise KeyError(done[-1])
+
+    desk.counts.settle = stumble
+    live = kit.Live(desk, bounds=kit.Bounds(request_time=1), chores=[Chore(every=0.1, do=chore)]).start()
+    with live.connect() as connection:
+        # Closed by the server, though nothing was ever said.
+        assert connection.recv(1) == b""
+    del desk.counts.settle
+    assert live.stop()
+    assert len(done) > 2
+    own.removeHandler(told)
+    said = {told.queue.get_nowait().getMessage() for _ in range(told.queue.qsize())}
+    said = {line.partition("\n")[0] for line in said}
+    assert said == {"requests could not be counted", "what is done now and then could not be done"}
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_who_names_the_address_that_was_called_means_this_server_and_nobody_else_does(kit: Any, site: Any, prepare: bool) -> None:
+    live = kit.Live(kit.desk(site.library()), prepare=prepare).start(host="0.0.0.0")
+
+    def asked(called: str, named: str) -> int:
+        with socket.create_connection((called, live.port), timeout=20) as connection:
+            connection.sendall(f"GET {FEED} HTTP/1.1\r\nHost: {named}:{live.port}\r\n\r\n".encode())
+            return int(kit.answer(connection, "GET").status)
+
+    # An answer to the one must not be kept for the other.
+    assert [asked("127.0.0.2", "127.0.0.2") for _ in range(2)] == [200, 200]
+    assert asked("127.0.0.3", "127.0.0.2") == 421
+    assert live.stop()
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_freshness_ends_with_the_next_change_however_long_the_answer_was_prepared_before(
+    kit: Any, site: Any, prepare: bool
+) -> None:
+    """``max-age`` is what readers wait: an answer prepared when nothing was near must not promise half an hour later on."""
+    now = [kit.modified.timestamp() + 1000.0]
+    due = datetime.fromtimestamp(now[0] + 1800 + 100, UTC)
+    desk = kit.desk(site.library(due=due), clock=lambda: now[0])
+    live = kit.Live(desk, prepare=prepare).start()
+
+    def promised(after: int) -> str:
+        now[0] = kit.modified.timestamp() + 1000.0 + after
+        return str(live.ask(f"GET {FEED}")["cache-control"])
+
+    seconds = {0: 1800, 100: 1800, 101: 1799, 700: 1200, 1890: 10, 1896: 5, 4000: 5}
+    assert {after: promised(after) for after in seconds} == {
+        after: f"public, max-age={fresh}" for after, fresh in seconds.items()
+    }
     assert live.stop()
