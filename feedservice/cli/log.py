@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 
@@ -27,8 +28,8 @@ def log(
 ) -> None:
     """Show what happened to feeds and posts: published, changed, withdrawn, announced, held, released, rejected.
 
-    FEED is the key of a feed, POST its path, its id, its link, or a part of its title. Of a post also who was told of the feeds
-    that it was published in.
+    FEED is the key of a feed, POST its path or the end of it, its id, its link, its slug, or a part of its title. Of a post also
+    who was told of the feeds that it was published in.
     """
     loaded = loaded_of(ctx, own_config)
     after = now_of(loaded, since, option="--since") if since is not None else None
@@ -38,8 +39,10 @@ def log(
     with happened.events(loaded, since=after) as stream:
         if names:
             every = list(stream)
-            ids = {row.id for row in rows.values() if any(name in {row.path, row.id, row.link} for name in names)}
-            ids |= {each.id for each in every if each.id and _named(each, names, rows)}
+            # A word that is the key of a feed means the feed, whatever titles have it.
+            posts = [name for name in names if name not in {each.feed for each in every}]
+            ids = {row.id for row in rows.values() if any(_means(name, row) for name in posts)}
+            ids |= {each.id for each in every if each.id and _named(each, posts, rows)}
             also = {told for entry in ids for told in happened.announcements(every, entry)}
             chosen = [each for each in every if each.feed in names or each.id in ids or each in also][:count]
         else:
@@ -55,6 +58,13 @@ def log(
         click.echo("Nothing happened that is remembered.")
 
 
-def _named(event: Event, names: tuple[str, ...], rows: Mapping[str, Row]) -> bool:
+def _means(name: str, row: Row) -> bool:
+    """Tell whether a text may name a post: its path or the end of that, its id, its link or the slug in it."""
+    slug = unquote(row.link.rstrip("/").rpartition("/")[2])
+    ends = row.path.endswith(f"/{name}") or name.endswith(f"/{row.path}")
+    return ends or name in {row.path, row.id, row.link, row.link.rstrip("/"), slug}
+
+
+def _named(event: Event, names: Sequence[str], rows: Mapping[str, Row]) -> bool:
     titles = (event.title, rows[event.id].title if event.id in rows else "")
-    return any(name == event.id or any(title and name in title for title in titles) for name in names)
+    return any(name == event.id or any(name.casefold() in title.casefold() for title in titles if title) for name in names)

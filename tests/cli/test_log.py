@@ -45,7 +45,12 @@ def test_what_happened_is_shown(tmp_path: Path) -> None:
     assert lines[4].startswith("! all: held 7 entries would be new at once")
     assert lines[5] == "> all: released"
     assert len(lines) == 6 + 7
-    assert len(run("log", "Fresh").output.splitlines()) == 1
+    for name in ("Fresh", "fresh TEA", "9.md", "content/9.md", "9", "https://example.org/2025/05/09/9"):
+        assert [line.partition(" ")[2] for line in run("log", name).output.splitlines()] == ["+ all: published Fresh tea"], name
+    (content / "17.md").write_text(article("Not at all", 17))
+    run("build")
+    assert len(run("log", "all").output.splitlines()) == len(lines) + 1
+    (content / "17.md").unlink()
     assert [each["what"] for each in json.loads(run("log", "-n", "1", "--json", "all").output)] == ["published"]
     mistyped = run("log", "--since", "yesterday")
     assert (mistyped.exit_code, "Invalid value for --since: cannot read the date" in mistyped.stderr) == (2, True)
