@@ -140,8 +140,8 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer,
         changed=changed,
         alone=lambda: lock.holds,
         errands=(
-            Errand(name="prune", every=_DAY, do=prune),
-            Errand(name="self-check", every=_DAY, do=check),
+            Errand(name="prune", every=_DAY, first=5 * 60.0, do=prune),
+            Errand(name="self-check", every=_DAY, first=10 * 60.0, do=check),
         ),
         alive=Manager(os.environ),
     )

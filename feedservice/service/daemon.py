@@ -42,10 +42,7 @@ _AGAIN = 2.0
 """Seconds until a pass that could do nothing is made again; each time so many times longer, until a rescan is due anyway."""
 _LATE = 5.0
 """Seconds after its time from which something that is due counts as late."""
-_REMOVED = (
-    "the state directory, or the lock in it, was removed while the service ran",
-    "start it again; what was published is not touched",
-)
+_REMOVED = ("the state directory, or the lock in it, was removed while the service ran", "start it again; nothing is lost")
 
 logger = logging.getLogger("feedservice")
 
@@ -69,6 +66,8 @@ class Errand:
     name: str
     every: float
     """Seconds."""
+    first: float
+    """Seconds until the first time: a service that is started anew every night does it too."""
     do: Callable[[], Iterable[Problem]]
     """Returns what it found to be wrong. Raises ``FeedserviceError`` when it could not be done."""
 
@@ -152,7 +151,7 @@ class Daemon:
                 raise RefusedError(*_REMOVED)
 
     async def _until(self, stopping: asyncio.Event) -> None:
-        """Wait for the end; with the lock gone there is one, before there are two services."""
+        # With the lock gone there is an end, before there are two services.
         while not stopping.is_set() and self._work.alone():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _SECOND)
@@ -267,7 +266,7 @@ class Daemon:
         self.timetable.every("rescan", seconds(self.loaded.config.schedule.rescan), self._rescan)
         for errand in self._work.errands:
             if self.timetable.when(errand.name) is None:
-                self.timetable.every(errand.name, errand.every, functools.partial(self._run, errand))
+                self.timetable.every(errand.name, errand.every, functools.partial(self._run, errand), first=errand.first)
 
     async def _due(self) -> None:
         await self.passes.ask(Wanted(reasons=("due",), paths=frozenset()))

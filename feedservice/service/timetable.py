@@ -45,11 +45,12 @@ class Timetable:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def every(self, name: str, seconds: float, do: Do) -> None:
-        """Do something again and again, first when that time has passed; replaces what had the name."""
+    def every(self, name: str, seconds: float, do: Do, *, first: float | None = None) -> None:
+        """Do something again and again, first when that time, or ``first`` seconds, have passed; replaces what had the name."""
         self._periods[name] = timedelta(seconds=seconds)
+        begin = datetime.now(UTC) + timedelta(seconds=seconds if first is None else first)
         trigger = IntervalTrigger(seconds=seconds, timezone=UTC)
-        self._scheduler.add_job(do, trigger, id=name, replace_existing=True)
+        self._scheduler.add_job(do, trigger, id=name, replace_existing=True, next_run_time=begin)
 
     def at(self, name: str, instant: datetime | None, do: Do) -> None:
         """Do something once, at an instant or at once if that is over; None: not at all. Replaces what had the name."""

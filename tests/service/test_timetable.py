@@ -73,6 +73,17 @@ def test_periods_go_on() -> None:
     asyncio.run(with_timetable(work))
 
 
+def test_a_period_may_begin_earlier_than_it_is_long() -> None:
+    async def work(table: Timetable, do: Callable[[], Awaitable[None]], done: list[datetime]) -> None:
+        table.every("daily", 86_400, do, first=0.1)
+        await until(lambda: done)
+        following = table.when("daily")
+        assert following is not None
+        assert timedelta(hours=23) < following - done[0] < timedelta(hours=24)
+
+    asyncio.run(with_timetable(work))
+
+
 def test_a_machine_that_slept_does_what_was_due_once() -> None:
     async def work(table: Timetable, do: Callable[[], Awaitable[None]], done: list[datetime]) -> None:
         table.at("due", datetime.now(UTC) + timedelta(hours=1), do)
