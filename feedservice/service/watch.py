@@ -107,13 +107,25 @@ def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
     return found
 
 
+def silent(folder: Path) -> str | None:
+    """Return why no events come from a directory; None when they do, as far as the mount table tells."""
+    try:
+        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        # Another system than Linux: its events are those of FSEvents or kqueue.
+        return None
+    mount = mounts.mount_of(str(folder.resolve()), mounts.mounts(table))
+    return None if mount is None or mount.tells else f"{mount.point} is a {mount.kind} file system"
+
+
 class Watcher:
     """Listens to the system about an area. Its methods look at the disk: they block."""
 
-    def __init__(self, area: Area, hear: Tell) -> None:
-        """``hear`` is called as ``Changes.hear``, in threads of the watcher's."""
+    def __init__(self, area: Area, hear: Tell, *, silent: Callable[[Path], str | None] = silent) -> None:
+        """``hear`` is called as ``Changes.hear``, in threads of the watcher's. ``silent`` says why a directory has none."""
         self.area = area
         self._hear = hear
+        self._silent = silent
         self._ears: list[_Ear] = []
         self._ours: frozenset[str] = frozenset()
         self._identity: tuple[int, int] | None = None
@@ -158,7 +170,7 @@ class Watcher:
         reason = None if self._identity is not None else "there is no such directory"
         try:
             if reason is None:
-                reason = silent(content)
+                reason = self._silent(content)
             if reason is None:
                 self._listen(content, recursive=True, step=_STEP, wanted=self._is_content)
         except OSError as error:
@@ -236,17 +248,6 @@ class _Ear:
 def _told(error: OSError) -> str:
     """Return what the library says without the insides of its error."""
     return error.strerror or str(error).partition(" about [")[0].rstrip(".")
-
-
-def silent(folder: Path) -> str | None:
-    """Return why no events come from a directory; None when they do, as far as the mount table tells."""
-    try:
-        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        # Another system than Linux: its events are those of FSEvents or kqueue.
-        return None
-    mount = mounts.mount_of(str(folder.resolve()), mounts.mounts(table))
-    return None if mount is None or mount.tells else f"{mount.point} is a {mount.kind} file system"
 
 
 def git_at_work(folder: Path) -> Callable[[], bool]:

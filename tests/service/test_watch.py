@@ -75,6 +75,34 @@ def test_the_configuration_is_heard_also_when_it_is_replaced(watcher: Watcher, a
     heard.has(area.config)
 
 
+def test_a_configuration_that_is_a_link_is_heard_where_it_lies(area: Area, heard: Heard) -> None:
+    lies = area.config.parent / "elsewhere" / "site.yaml"
+    lies.parent.mkdir()
+    area.config.rename(lies)
+    area.config.symlink_to(lies)
+    watcher = Watcher(area, heard)
+    watcher.start()
+    try:
+        lies.write_text("b", "utf-8")
+        heard.has(lies)
+    finally:
+        watcher.stop()
+
+
+def test_where_no_events_come_none_are_waited_for_but_those_of_the_configuration(area: Area, heard: Heard) -> None:
+    watcher = Watcher(area, heard, silent=lambda folder: f"{folder} is a nfs4 file system")
+    watcher.start()
+    try:
+        assert watcher.silence == f"{area.content} is a nfs4 file system"
+        (area.content / "post.md").write_text("x", "utf-8")
+        area.config.write_text("b", "utf-8")
+        heard.has(area.config)
+        assert heard.paths == {str(area.config)}
+        assert watcher.look() is False
+    finally:
+        watcher.stop()
+
+
 def test_a_directory_that_was_made_again_is_listened_to_again(watcher: Watcher, area: Area, heard: Heard) -> None:
     assert watcher.look() is False
     area.content.rmdir()
