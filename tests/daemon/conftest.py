@@ -64,6 +64,8 @@ class Site:
     log_name: str = "log"
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
     launcher: Path = LAUNCH
+    inside: tuple[str, ...] = ()
+    """Begins the command line: a program that becomes the one that follows."""
 
     # Files
 
@@ -93,6 +95,7 @@ class Site:
         if clock is not None:
             clock_file.write_text(str(clock.timestamp() - time.time()), encoding="ascii")
         command = [
+            *self.inside,
             sys.executable,
             str(self.launcher),
             str(clock_file) if clock is not None else "-",
