@@ -7,10 +7,12 @@ of each counts, and of two ids for one path readers keep the one that was out fi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 
+from feedservice.feeds import resemblance
 from feedservice.feeds.ledger import Row, ordered
+from feedservice.model import Post
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +37,16 @@ def joined(rows: Iterable[Row]) -> Reunion:
     return Reunion(rows=ordered(by_id.values()), conflicts=tuple(conflicts))
 
 
-def reconciled(file: Iterable[Row], store: Iterable[Row], there: Container[str]) -> Reunion:
-    """Return what the file and the store know together; ``there`` are the paths of the posts that are there.
+def reconciled(
+    file: Iterable[Row], store: Iterable[Row], there: Container[str], posts: Mapping[str, Post] | None = None
+) -> Reunion:
+    """Return what the file and the store know together.
+
+    ``there`` are the paths of the posts that are there, ``posts`` those that can be read, by path.
 
     What the file lacks it has lost: it was deleted, or is an older one. What the store lacks was written by another process, or
-    by one that was killed before its transaction. Where both tell of a post, the one counts whose post is where it says, then the
-    one that something happened to later, then the file: people correct it.
+    by one that was killed before its transaction. Where both tell of a post, the one counts whose post is where it says, and says
+    what it says, then the one that something happened to later, then the file: people correct it.
     """
     ours, theirs = {row.id: row for row in file}, {row.id: row for row in store}
     by_id = dict(ours)
@@ -52,14 +58,14 @@ def reconciled(file: Iterable[Row], store: Iterable[Row], there: Container[str])
         elif own != row:
             if own.atom and row.atom and own.atom != row.atom:
                 conflicts.append(f"Atom readers know {row.id} as {own.atom} by the file and as {row.atom} by the store")
-            by_id[row.id] = _of_both(own, row, there)
+            by_id[row.id] = _of_both(own, row, there, posts or {})
     conflicts += _placed(by_id)
     missed = tuple(row for row in theirs.values() if row.id not in ours)
     return Reunion(rows=ordered(by_id.values()), missed=missed, conflicts=tuple(conflicts))
 
 
-def _of_both(file: Row, store: Row, there: Container[str]) -> Row:
-    stays, other = (store, file) if _rather(store, file, there) else (file, store)
+def _of_both(file: Row, store: Row, there: Container[str], posts: Mapping[str, Post]) -> Row:
+    stays, other = (store, file) if _rather(store, file, there, posts) else (file, store)
     found = _since(stays, other)
     if found.gone is not None:
         return found
@@ -69,13 +75,19 @@ def _of_both(file: Row, store: Row, there: Container[str]) -> Row:
     )
 
 
-def _rather(store: Row, file: Row, there: Container[str]) -> bool:
+def _rather(store: Row, file: Row, there: Container[str], posts: Mapping[str, Post]) -> bool:
     """Tell whether the store says where a post is, and what became of it."""
-    if store.gone is None and file.gone is None and store.path != file.path:
-        here, elsewhere = store.path in there, file.path in there
-        if here is not elsewhere:
-            return here
+    if store.gone is None and file.gone is None:
+        for here, elsewhere in ((store.path in there, file.path in there), (_is(store, posts), _is(file, posts))):
+            if here is not elsewhere:
+                return here
     return _latest(store) > _latest(file)
+
+
+def _is(row: Row, posts: Mapping[str, Post]) -> bool:
+    """Tell whether the post at the path of a row has the text that it tells of: posts may have changed places since."""
+    post = posts.get(row.path)
+    return post is not None and resemblance.same_text(post, row)
 
 
 def _latest(row: Row) -> datetime:

@@ -251,7 +251,7 @@ def _stood_in(
         parsed = made[0].parsed
         return None if parsed is None or parsed.post is None or parsed.post.digest in pool.fatal else parsed
 
-    places = memory.names.places(memory.files)
+    places = memory.names.places(memory.files, memory.posts())
     wanted = memory.standing.keys() | memory.broken | set(changed)
     stood: set[str] = set()
     if not memory.stood:

@@ -104,7 +104,7 @@ class Ledger:
             self._take(found, Reunion(rows=found.rows), found.rows)
         else:
             store = tuple(self.rows.values()) if self._known else tuple(ledgerfile.unstored(self._stored()))
-            self._take(found, reunion.reconciled(found.rows, store, there), store)
+            self._take(found, reunion.reconciled(found.rows, store, there, posts), store)
         return True
 
     def write(self, changed: Iterable[Row]) -> None:

@@ -96,7 +96,7 @@ class Names:
         ``gone`` paths without a file, ``broken`` paths of files that are no post now, and ``standing`` of those for which the
         last good version is among the posts.
         """
-        other = self.ledger.refresh(posts)
+        other = self.ledger.refresh(posts, posts)
         wanted = dict(changed) | {path: posts[path] for path, at in self._ahead.items() if at <= now and path in posts}
         step = None
         if self._told and not other and not whole and not self.problems:
@@ -147,9 +147,9 @@ class Names:
         at = step.at(now, served) if any(mine[name].out is None for name in out) else now
         return list(ledger.settle([*known, *mine.values()], identified, out, now=now, at=at, broken=broken, held=held))
 
-    def places(self, there: Container[str]) -> Mapping[str, Row]:
-        """Return path → row of the posts that are there; ``there`` are the paths of all files."""
-        if self.ledger.refresh(there) or not self._places:
+    def places(self, there: Container[str], posts: Mapping[str, Post]) -> Mapping[str, Row]:
+        """Return path → row of the posts that are there; ``there`` are the paths of all files, ``posts`` what can be read."""
+        if self.ledger.refresh(there, posts) or not self._places:
             self._index()
             self._told = False
         return self._places

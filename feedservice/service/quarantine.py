@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from feedservice import dates
+from feedservice.feeds import resemblance
 from feedservice.feeds.ledger import Row
 from feedservice.model import Post, Problem, Severity
 from feedservice.posts import parse as posts_parse
@@ -77,6 +78,9 @@ def stand_ins(
         place = _place(state, each.path)
         copy = dataclasses.replace(files_of[each.path], root=str(place.parent), name=place.name)
         good = read(copy) if now < until and _taken_out(state, each.path, kept) else None
+        if good is not None and good.post is not None and not resemblance.same_text(good.post, row):
+            # Another post was there when it was kept: what is kept is not durable, and can be put back from a backup.
+            good = None
         problems = (*each.problems, *([] if each.post is None else [_emptied(each.path)]))
         if good is None and each.post is not None:
             # There is nothing else, or the author has meant it for so long: a post may be a title and a link.

@@ -40,6 +40,7 @@ feeds: {window: 5, formats: [atom], pages: false, compress: [], url: https://exa
 guard: {enabled: false}
 """
 HARM = ("", "---\ntitle: half", "---\ntitle: a: b\n---\nText.\n", "<<<<<<< ours\n---\ntitle: x\n=======\n>>>>>>> theirs\n")
+LEDGERS = ("ledger.jsonl", "store.sqlite")
 PIECES = ("ledger.jsonl", "store.sqlite", "served", "good", "addresses.json")
 
 
@@ -134,6 +135,8 @@ class Life:
         self.backups: list[Path] = []
         self.forgetful = False
         """What readers have is not known to the program any more: it may show them more than before."""
+        self.ledger_lost = False
+        """One of the two places of the ids is not what it was: the other is let be until a pass has made both good."""
         self.story: list[str] = []
         (root / "content").mkdir()
         (root / "config.yaml").write_text(CONFIG, encoding="utf-8")
@@ -171,7 +174,7 @@ class Life:
             path=self.new_path() if dice.random() < 0.4 else f"post-{number}.md",
             title=f"Title {number}",
             sentences=[f"Sentence {each} of post {number} is here." for each in range(8)],
-            published=self.now - old * HOUR,
+            published=self.now - old * HOUR + timedelta(seconds=number),
             shelf=dice.choice(SHELVES),
             draft=dice.random() < 0.15,
         )
@@ -208,7 +211,7 @@ class Life:
 
     def redate(self) -> None:
         if (post := self.some()) is not None:
-            post.published = self.now + self.dice.randint(-300, 50) * HOUR
+            post.published = self.now + self.dice.randint(-300, 50) * HOUR + timedelta(seconds=post.number)
 
     def withdraw(self) -> None:
         if (post := self.some()) is not None:
@@ -301,6 +304,9 @@ class Life:
         """Have one piece of the state directory be an older one, or lost."""
         self.restart()
         piece = self.dice.choice(PIECES)
+        if piece in LEDGERS and self.ledger_lost:
+            return
+        self.ledger_lost |= piece in LEDGERS
         backup = self.dice.choice(self.backups) if self.backups and self.dice.random() < 0.7 else None
         for file in (self.root / ".feedservice").glob(f"{piece}*"):
             shutil.rmtree(file) if file.is_dir() else file.unlink()
@@ -344,7 +350,7 @@ class Life:
         before = {key: {each.number for each in reader.shown} for key, reader in self.readers.items()}
         self.polled(expected)
         self.judged(expected, sure, before)
-        self.whole = self.forgetful = False
+        self.whole = self.forgetful = self.ledger_lost = False
         self.out |= expected
         self.live = sure
         self.latest |= copy.deepcopy({number: each for number, each in self.there.items() if each.harm is None})

@@ -245,6 +245,26 @@ def test_an_older_file_takes_nothing_back(make_site: MakeSite) -> None:
     assert "d.md" in problem.message
 
 
+def test_an_older_file_does_not_have_posts_back_where_others_are_now(make_site: MakeSite) -> None:
+    """They changed places, and one was written anew after that: nothing that the file says of them is there any more."""
+    bodies = {name: "\n".join(f"Sentence {at} of {name} is here." for at in range(5)) for name in "abc"}
+    texts = {f"{name}.md": post(name, f"2025-05-0{at} 09:00", body=bodies[name]) for at, name in enumerate("abc", 1)}
+    loaded = make_site(texts, EXTRA)
+    passed(loaded, NOW)
+    known, older = ids(loaded), ledgerfile.place(loaded).read_bytes()
+    make_site({"a.md": texts["b.md"], "b.md": texts["c.md"], "c.md": texts["a.md"]}, EXTRA)
+    passed(loaded, NOW + HOUR)
+    make_site({"c.md": post("All other", "2025-05-01 09:00", body="Nothing of what it was.")}, EXTRA)
+    passed(loaded, NOW + 2 * HOUR)
+    moved = {"a.md": known["b.md"], "b.md": known["c.md"], "c.md": known["a.md"]}
+    assert ids(loaded) == moved
+    ledgerfile.place(loaded).write_bytes(older)
+    for hours in (3, 4):
+        report = passed(loaded, NOW + hours * HOUR)
+        assert (ids(loaded), in_store(loaded)) == (moved, in_file(loaded))
+    assert said(report) == []
+
+
 def test_two_branches_and_the_store_are_one_ledger(make_site: MakeSite) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]

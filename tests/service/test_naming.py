@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -161,3 +162,24 @@ def test_a_copy_of_a_broken_post_is_another_one(engine: Engine, make_site: MakeS
     found = shown(engine)
     assert found.keys() == {"Sound", "Third", "New"}
     assert found["Sound"] == ids["Sound"]
+
+
+def test_what_is_kept_of_another_post_does_not_stand_in(engine: Engine, make_site: MakeSite, tmp_path: Path) -> None:
+    """The directory of kept sources was put back from a backup, from before two posts changed places."""
+    one, two = (post(title, f"2025-05-0{at} 09:00", body=text(title)) for at, title in enumerate(("One", "Two"), 1))
+    loaded = make_site({"a.md": one, "b.md": two}, EXTRA)
+    engine.build(loaded, now=NOW)
+    ids, good = shown(engine), tmp_path / ".feedservice" / "good"
+    shutil.copytree(good, tmp_path / "backup")
+    make_site({"a.md": two, "b.md": one}, EXTRA)
+    engine.build(loaded, now=NOW + HOUR)
+    engine = again(engine)
+    shutil.rmtree(good)
+    (tmp_path / "backup").rename(good)
+    make_site({"a.md": HARM[0]}, EXTRA)
+    engine.build(loaded, now=NOW + 2 * HOUR)
+    assert [(entry.title, entry.id) for entry in parsed(engine).entries] == [("One", ids["One"])]
+    make_site({"a.md": two}, EXTRA)
+    engine.build(loaded, now=NOW + 3 * HOUR)
+    assert shown(engine) == ids
+    engine.close()
