@@ -75,7 +75,8 @@ def _contents(status: Mapping[str, Any]) -> Iterator[str]:
         refused = [click.style(f"{posts['refused']:,} refused", fg="red")] if posts["refused"] else []
         yield _row("posts", ", ".join([f"{posts['files']:,}", f"{posts['published']:,} published", *refused, *held]))
     if status["held"]:
-        yield _row("held", click.style(f"{', '.join(status['held'])}: `feedservice release` or `reject`", fg="yellow"))
+        what = f"{', '.join(status['held'])}: `feedservice diff` shows why, `release` or `reject` decides"
+        yield _row("held", click.style(what, fg="yellow"))
     served = status["served"]
     if served.get("requests"):
         share = f", {served['not_modified_share']:.0%} not modified" if served["not_modified_share"] is not None else ""

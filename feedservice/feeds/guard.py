@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from feedservice import dates
@@ -104,7 +104,7 @@ def judge(difference: Difference, known: Known, settings: Guard, now: datetime) 
 def problem(verdict: Verdict, path: str, *, since: datetime, zone: str) -> Problem:
     """Return the problem of a feed that is held; ``path`` is that of its first document, ``since`` is told in ``zone``."""
     feed = verdict.difference.feed
-    told = "; ".join(reason.text for reason in verdict.reasons)
+    told = "; ".join(_told(verdict.reasons))
     # Only what is new can be left out: what vanishes, changes or moves is mended where it is.
     leave = f"feedservice reject {feed}, or " if verdict.about else ""
     hint = f"if readers should see this: feedservice release {feed}; if not: {leave}mend the posts"
@@ -117,6 +117,14 @@ def problem(verdict: Verdict, path: str, *, since: datetime, zone: str) -> Probl
         hint=hint,
         path=path,
     )
+
+
+def _told(reasons: Sequence[Reason]) -> Iterator[str]:
+    """Yield reasons in words; one that is about the same entries as one before it does not list them again."""
+    seen: set[tuple[str, ...]] = set()
+    for reason in reasons:
+        yield reason.text.partition(": ")[0] if reason.about and reason.about in seen else reason.text
+        seen.add(reason.about)
 
 
 def _emptied(told: Difference, known: Known, settings: Guard) -> list[Reason]:

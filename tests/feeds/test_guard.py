@@ -109,7 +109,7 @@ def test_the_operator_is_told_what_readers_would_see() -> None:
     assert found.message == (
         "the feed 'all' is held since 2025-06-01 00:00 UTC, and the last one stays: "
         "12 entries would be new at once, 5 are allowed: 'T0', 'T1', 'T2' and 9 more; "
-        "12 entries older than 7d would be new: 'T0' (2025-05-02), 'T1' (2025-05-02), 'T2' (2025-05-02) and 9 more"
+        "12 entries older than 7d would be new"
     )
     assert found.hint == "if readers should see this: feedservice release all; if not: feedservice reject all, or mend the posts"
 
