@@ -25,6 +25,7 @@ import pytest
 from feedservice.deliveries import Announcement, Delivery, Subscription, SubscriptionKey, TopicVersion
 from feedservice.push import hub as machine
 from feedservice.push import rsscloud, urls, xmlrpc
+from feedservice.push.budgets import Budget
 from feedservice.store.outbox import Outbox
 from feedservice.store.sql import open_store
 from feedservice.web import hub, reception
@@ -305,6 +306,29 @@ def test_when_nothing_can_be_kept_nothing_is_promised(ear: Ear, tmp_path: Path, 
     assert "restore a backup" in line.getMessage()
     assert line.exc_text is None
     assert "reader.example" not in line.getMessage()
+
+
+def test_no_more_verifications_wait_for_one_host_than_may(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_VERIFYING", 2)
+    for number in range(4):
+        assert ear.subscribe(callback=f"https://reader.example/{number}")[0] == 202
+    assert {row.target for row in ear.rows} == {f"https://reader.example/{number}" for number in range(2)}
+    assert ear.subscribe(callback="https://other.example/")[0] == 202
+    assert len(ear.rows) == 3
+    for number in range(4):
+        ear.post({**NOTIFY, "path": f"/{number}"}, path="/rsscloud/pleaseNotify")
+    assert len(ear.rows) == 5
+
+
+def test_those_who_spent_longest_ago_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "_REMEMBERED", 3)
+    purse = reception.Purse(Budget(interval=60, burst=1))
+    assert [purse.spend(name, NOW) for name in "abc"] == [0, 0, 0]
+    assert purse.spend("a", NOW) == 60
+    assert [purse.spend(name, NOW) for name in "de"] == [0, 0]
+    assert set(purse._whole) == set("cde")
+    assert [purse.spend(name, NOW) for name in "ce"] == [60, 60]
+    assert purse.spend("a", NOW) == 0
 
 
 def test_a_store_that_is_locked_holds_up_nobody_but_those_who_want_to_subscribe(ear: Ear, tmp_path: Path) -> None:
