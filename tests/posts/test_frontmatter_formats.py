@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from feedservice.model import Severity
@@ -102,7 +104,8 @@ def test_json_as_hugo_writes_it() -> None:
     [
         ('{"a": 1,\n"b": 2,\n"a": 3}\nbody', "json.duplicate-key", 3, 1),
         ('{"a": {"b": 1,\n"b": 2}}\nbody', "json.duplicate-key", 2, 1),
-        ('{"a": 1,}\nbody', "json.syntax", 1, 9),
+        # From Python 3.13 on it is the comma that is named, not what stands in the place of a key.
+        ('{"a": 1,}\nbody', "json.syntax", 1, 9 if sys.version_info < (3, 13) else 8),
         ('{"a": 010}\nbody', "json.syntax", 1, 8),
         ('{"a": x}\nbody', "json.syntax", 1, 7),
         ('{"a": "x\ny"}\nbody', "json.syntax", 1, 9),

@@ -53,7 +53,7 @@ def answers(loaded: Loaded, recall: Recall, now: datetime) -> list[object]:
         publish.one(loaded, "all", "atom", now=now, recall=recall),
         {each.post.path: each for each in sight.collected.named},
         sight.rows,
-        sight.problems,
+        sorted(sight.problems, key=repr),
         {spec.key: list(sight.collected.window(spec)) for spec in specs},
         sight.collected.broken,
     ]

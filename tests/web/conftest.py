@@ -321,7 +321,7 @@ def pair(site: Site) -> Iterator[tuple[Live, Live]]:
     """Give two servers of one site: with prepared answers, and without. Neither may log an error."""
     errors = _Errors()
     # Tests of other rooms, in the same process, have their own reasons to log errors.
-    for name in ("uvicorn.error", "asyncio", "feedservice.web"):
+    for name in ("uvicorn.error", "asyncio", "feedservice.web.app", "feedservice.web.server"):
         logging.getLogger(name).addHandler(errors)
     made = site.library(moved={"/old.atom": "https://example.org/feeds/all.atom"}, gone=["/dead.atom"])
     both = Live(make_desk(made)).start(), Live(make_desk(made), prepare=False).start()
