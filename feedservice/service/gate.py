@@ -51,6 +51,8 @@ class Gate:
         """(feed, id, title) of the entries that the operator took out."""
         self._passed: dict[str, Served] = {}
         self._made: set[str] = set()
+        self._at: datetime | None = None
+        """As of when readers have what goes out, once something does."""
 
     def look(self, made: Made, collected: Collected) -> Problem | None:
         """Return None for a feed that goes out, else the problem; note either."""
@@ -76,8 +78,9 @@ class Gate:
             self.held[key] = Held(feed=key, since=since, key=verdict.key, reasons=reasons, new=new, doubtful=doubts)
             self.verdicts.append(verdict)
             return guard.problem(verdict, next(iter(made.spec.paths.values())), since=since, zone=collected.config.site.timezone)
-        at = collected.step.at(self.now, self.served)
-        self._passed[key] = _served(made, collected, before, verdict, self.now, at)
+        if self._at is None:
+            self._at = collected.step.at(self.now, self.served)
+        self._passed[key] = _served(made, collected, before, verdict, self.now, self._at)
         if not verdict.difference.nothing:
             self.told.append(verdict.difference)
         return None

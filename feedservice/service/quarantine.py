@@ -121,7 +121,10 @@ def keep(
     for path in gone:
         del kept[path]
     if tidy:
-        _tidy(state, kept, broken, sum(files_of[path].fingerprint.size for path in kept if path in files_of))
+        _tidy(state, broken)
+    # A service that is told of every change looks through everything and finds nothing new: it would never be time.
+    if tidy or (left is not None and left[1] > _SLACK):
+        _shrink(state, kept, sum(files_of[path].fingerprint.size for path in kept if path in files_of))
     return left
 
 
@@ -138,13 +141,17 @@ def _sources(posts: Iterable[Post], files_of: Mapping[str, Found], kept: dict[st
             yield post.path, data
 
 
-def _tidy(state: Path, kept: Collection[str], broken: Collection[str], size: int) -> None:
-    """Remove what was taken out and stands in no more; write the rest anew when most of the file is not kept."""
+def _tidy(state: Path, broken: Collection[str]) -> None:
+    """Remove what was taken out and stands in no more."""
     standing = {_place(state, path).name for path in broken} | {_PACK}
     folder = state / _FOLDER
     for place in list(folder.iterdir()) if folder.is_dir() else ():
         if place.name not in standing:
             place.unlink(missing_ok=True)
+
+
+def _shrink(state: Path, kept: Collection[str], size: int) -> None:
+    """Write the file anew when most of it is not kept; ``size`` is that of what is, in bytes."""
     place = _pack(state)
     if place.exists() and place.stat().st_size > 3 * size + _SLACK:
         pack.shrink(place, kept)

@@ -78,9 +78,10 @@ def test_what_is_broken_at_the_old_place_does_not_touch_the_post(engine: Engine,
     restarted.close()
 
 
-@pytest.mark.parametrize("hold_back", ["0s", "10m"])
-@pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.parametrize("was", ["draft: true\n", "expires: 2020-01-01\n"])
+@pytest.mark.parametrize(
+    ("hold_back", "restart", "was"),
+    [("0s", False, "draft: true\n"), ("10m", True, "draft: true\n"), ("0s", True, "expires: 2020-01-01\n")],
+)
 def test_a_clock_that_was_ahead_when_a_post_was_first_seen_does_not_hold_it_back(
     engine: Engine, make_site: MakeSite, hold_back: str, restart: bool, was: str
 ) -> None:
@@ -116,9 +117,17 @@ def test_a_post_that_waits_does_so_no_longer_when_the_clock_is_set_back(engine: 
 HARM = ("---\ntitle: a: b\n---\n", "", "<<<<<<< ours\n---\ntitle: x\n=======\n>>>>>>> theirs\n")
 
 
-@pytest.mark.parametrize("harm", HARM)
-@pytest.mark.parametrize("guid", ["", "id: mine\n"])
-@pytest.mark.parametrize("when", ["before", "at once", "long before"])
+@pytest.mark.parametrize(
+    ("harm", "guid", "when"),
+    [
+        (HARM[0], "", "before"),
+        (HARM[1], "", "at once"),
+        (HARM[2], "", "long before"),
+        (HARM[0], "id: mine\n", "before"),
+        (HARM[1], "id: mine\n", "long before"),
+        (HARM[2], "id: mine\n", "at once"),
+    ],
+)
 def test_a_post_that_changes_places_with_a_broken_one_takes_its_id_along(
     engine: Engine, make_site: MakeSite, harm: str, guid: str, when: str
 ) -> None:
