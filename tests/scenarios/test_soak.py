@@ -23,6 +23,7 @@ import pytest
 from lxml import etree
 
 from feedservice.config import Loaded, load
+from feedservice.service import guarding
 from feedservice.service.engine import Engine
 from tests.service.test_crashes import engine_of, stopped_after
 
@@ -37,7 +38,7 @@ CONFIG = """\
 site: {title: Soak, url: https://example.org}
 content: {permalink: "/:title/", dialect: plain}
 feeds: {window: 5, formats: [atom], pages: false, compress: [], url: https://example.org/feeds}
-guard: {enabled: false}
+guard: {enabled: GUARD}
 """
 HARM = ("", "---\ntitle: half", "---\ntitle: a: b\n---\nText.\n", "<<<<<<< ours\n---\ntitle: x\n=======\n>>>>>>> theirs\n")
 LEDGERS = ("ledger.jsonl", "store.sqlite")
@@ -139,7 +140,8 @@ class Life:
         """One of the two places of the ids is not what it was: the other is let be until a pass has made both good."""
         self.story: list[str] = []
         (root / "content").mkdir()
-        (root / "config.yaml").write_text(CONFIG, encoding="utf-8")
+        # In every other life an operator is asked, and lets everything out.
+        (root / "config.yaml").write_text(CONFIG.replace("GUARD", "true" if seed % 2 else "false"), encoding="utf-8")
         self.loaded: Loaded = load(root / "config.yaml", {})
         self.engine: Engine | None = None
         self.whole = True
@@ -347,6 +349,18 @@ class Life:
             self.engine = engine_of(self.loaded)
         paths = None if self.whole or self.dice.random() < 0.4 else changed
         report = self.engine.build(self.loaded, now=now, paths=paths, emptied=not self.there)
+        for _ in range(5):
+            if not report.guarded:
+                break
+            self.story.append(f"  released: {', '.join(each.feed for each in report.guarded)}")
+            state = self.root / ".feedservice"
+            decided = guarding.decisions(state)
+            released = {each.feed: each.key for each in decided.held.values()}
+            guarding.decide(state, dataclasses.replace(decided, released=released))
+            self.now += timedelta(seconds=1)
+            now = self.now + self.skew
+            expected, sure = self.expected(now)
+            report = self.engine.build(self.loaded, now=now)
         assert not report.guarded
         before = {key: {each.number for each in reader.shown} for key, reader in self.readers.items()}
         self.polled(expected)
