@@ -226,14 +226,16 @@ def logs(ctx: click.Context, own_config: Path | None, count: int, follow: bool, 
     if not log.is_file():
         raise RefusedError(f"there is no log {log}", "`feedservice start` writes one; systemd's is `journalctl -u feedservice`")
     colour = sys.stdout.isatty()
-    for line in itertools.chain(journal.last_lines(log, count), _coming(log) if follow else ()):
+    # Where it ends now: what is written while the lines before are shown is not missed.
+    end = log.stat().st_size
+    for line in itertools.chain(journal.last_lines(log, count, end), _coming(log, end) if follow else ()):
         click.echo(line if as_json else journal.readable(line, zone=loaded.config.site.timezone, colour=colour))
 
 
-def _coming(log: Path) -> Iterator[str]:
-    """Yield lines as they are written, also after the file was replaced by a new one; until the process is interrupted."""
+def _coming(log: Path, begin: int) -> Iterator[str]:
+    """Yield lines as they are written from a place on, also after the file was replaced by a new one; until interrupted."""
     file = log.open(encoding="utf-8", errors="replace")
-    file.seek(0, os.SEEK_END)
+    file.seek(begin)
     rest = ""
     while True:
         text = rest + file.read()

@@ -115,12 +115,15 @@ def configure(*, file: Path | None, kept: int, stream: TextIO = sys.stderr, leve
     return handler
 
 
-def last_lines(file: Path, count: int) -> Iterator[str]:
-    """Yield the last lines of a file, of the older one beside it too when there are not enough; nothing when there is none."""
+def last_lines(file: Path, count: int, end: int | None = None) -> Iterator[str]:
+    """Yield the last lines of a file, of the older one beside it too when there are not enough; nothing when there is none.
+
+    ``end``: what comes after so many bytes of the file is passed over, for whoever reads on from there.
+    """
     lines: list[str] = []
-    for each in (file, file.with_name(file.name + ".1")):
+    for each, upto in ((file, end), (file.with_name(file.name + ".1"), None)):
         if len(lines) >= count or not each.is_file():
             break
-        older = each.read_text(encoding="utf-8", errors="replace").splitlines()
+        older = each.read_bytes()[:upto].decode("utf-8", "replace").splitlines()
         lines = older[-(count - len(lines)) :] + lines if count > len(lines) else lines
     yield from lines

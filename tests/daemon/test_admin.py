@@ -133,7 +133,12 @@ def test_reload_answers_with_the_mistakes(guarded: Site) -> None:
     (guarded.root / "token").write_text("another-token-of-some-length", "ascii")
     guarded.signal(signal.SIGHUP)
     wait_for(lambda: guarded.get("/-/ready", BEARER)[0] == 401)
-    assert guarded.get("/-/ready", {"Authorization": "Bearer another-token-of-some-length"})[0] == 200
+    new = {"Authorization": "Bearer another-token-of-some-length"}
+    assert guarded.get("/-/ready", new)[0] == 200
+    (guarded.root / "token").write_text("short", "ascii")
+    assert guarded.get("/-/reload", new, data=b"")[0] == 200
+    assert guarded.logged("shorter than 16.*; the previous one stays in force")["level"] == "error"
+    assert guarded.get("/-/ready", new)[0] == 200
 
 
 def test_a_signed_push_makes_a_pass_and_others_do_not(guarded: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ def test_start_status_logs_rebuild_restart_stop(background: Site) -> None:
     started = feedservice(site, "start")
     assert "feedservice runs: process" in started
     assert "serving at http://127.0.0.1:" in started
+    # What ends the shell does not end it.
+    pid = site.ask("status")["pid"]
+    assert os.getsid(pid) == pid
     assert "runs already" in feedservice(site, "start")
 
     site.write("bad.md", "---\ntitle: Foo: bar\ndate: 2025-01-09\n---\nText.\n")
@@ -146,6 +150,29 @@ def test_next_lists_what_comes_with_local_time_and_utc(site: Site) -> None:
     (site.content / "a.md").unlink()
     (site.content / "b.md").unlink()
     assert "Nothing changes by itself." in feedservice(site, "next")
+
+
+def test_the_log_is_followed_into_the_next_file(site: Site) -> None:
+    log = site.state / "feedservice.log"
+    log.parent.mkdir()
+    log.write_text("one\ntwo\n", "utf-8")
+    command = [sys.executable, "-m", "feedservice", "--config", str(site.config), "logs", "-f", "-n", "1"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=site.root) as follower:
+        try:
+            assert follower.stdout is not None
+            assert follower.stdout.readline() == "two\n"
+            with log.open("a", encoding="utf-8") as file:
+                file.write("thr")
+                file.flush()
+                file.write("ee\n")
+            assert follower.stdout.readline() == "three\n"
+            log.rename(log.with_name("feedservice.log.1"))
+            log.write_text("four\n", "utf-8")
+            assert select.select([follower.stdout], [], [], 60)[0]
+            assert follower.stdout.readline() == "four\n"
+        finally:
+            follower.kill()
 
 
 def test_with_a_broken_configuration_the_service_is_still_found_and_ended(background: Site) -> None:

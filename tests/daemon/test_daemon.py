@@ -180,6 +180,9 @@ def test_an_emptied_content_directory_needs_consent(site: Site) -> None:
     site.logged("nothing was done: there is no post in")
     assert site.titles() == ["First"]
     assert site.ask("status")["last_pass"]["refusal"]
+    with pytest.raises(RefusedError, match="there is no post in"):
+        site.ask("rebuild", wait=True)
+    assert site.titles() == ["First"]
     told = site.ask("rebuild", wait=True, emptied=True)
     assert told["posts"]["published"] == 0
     wait_for(lambda: json.loads(site.get("/feeds/all.json")[1])["items"] == [])

@@ -159,3 +159,33 @@ def test_with_its_lock_gone_it_makes_no_pass_and_ends(make_site: MakeSite) -> No
 
     with pytest.raises(RefusedError, match="was removed while the service ran"):
         with_daemon(make_site, work, alone=lambda: held[0])
+
+
+def test_after_the_time_was_set_everything_is_looked_at(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(at: Stand) -> None:
+        at.daemon.timetable._offset -= 7200
+        await until(lambda: at.passes[-1] == Wanted(reasons=("time",)))
+
+    with_daemon(make_site, work)
+    assert [line for line in said(caplog, logging.WARNING) if line.startswith("the time moved by +7200")]
+
+
+def test_a_pass_is_told_which_files_changed_as_far_as_that_is_sure(make_site: MakeSite) -> None:
+    async def work(at: Stand) -> None:
+        folder = at.daemon.loaded.root / "content"
+        for heard, paths in (
+            ([folder / "a.md", folder / "deep" / "b.md"], frozenset({"a.md", "deep/b.md"})),
+            # A name that is no UTF-8 was told with other characters in it.
+            ([folder / "a.md", folder / "b\ufffd.md"], None),
+            ([folder], None),
+        ):
+            before = len(at.passes)
+            at.daemon.changes.hear(map(str, heard))
+            await until(lambda before=before: len(at.passes) > before)  # type: ignore[misc]
+            assert at.passes[-1] == Wanted(reasons=("content",), paths=paths)
+        # The configuration is as it was: no pass for its sake.
+        at.daemon.changes.hear([str(at.daemon.loaded.path)])
+        await asyncio.sleep(0.2)
+        assert at.passes[-1].reasons == ("content",)
+
+    with_daemon(make_site, work)

@@ -68,6 +68,8 @@ def test_the_last_lines_come_from_the_older_file_too(tmp_path: Path) -> None:
     assert list(journal.last_lines(log, 1)) == ["5"]
     assert list(journal.last_lines(log, 0)) == []
     assert list(journal.last_lines(log, 50)) == ["1", "2", "3", "4", "5"]
+    # What was written after the follower looked is read by the one that follows.
+    assert list(journal.last_lines(log, 2, end=2)) == ["3", "4"]
 
 
 def test_a_full_file_is_replaced_and_last_words_go_to_the_new_one(tmp_path: Path) -> None:

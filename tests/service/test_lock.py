@@ -82,6 +82,20 @@ def test_a_lock_whose_file_is_gone_or_another_holds_nothing(tmp_path: Path) -> N
     assert not second.holds
 
 
+def test_a_child_does_not_let_go_for_its_parent(tmp_path: Path) -> None:
+    taken = lock.acquire(tmp_path, now=NOW)
+    assert isinstance(taken, Lock)
+    child = os.fork()
+    if child == 0:
+        try:
+            taken.release()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert lock.acquire(tmp_path, now=LATER) == Holder(pid=os.getpid(), since=NOW)
+    taken.release()
+
+
 def test_a_child_that_outlives_the_owner_does_not_hold_it(tmp_path: Path) -> None:
     taken = lock.acquire(tmp_path, now=NOW)
     assert isinstance(taken, Lock)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_the_manager_is_told(tmp_path: Path, abstract: bool) -> None:
         manager.reloading()
         fields = dict(line.split("=") for line in receiver.recv(1000).decode().splitlines())
         assert fields["RELOADING"] == "1"
-        assert int(fields["MONOTONIC_USEC"]) > 0
+        # Microseconds of the clock that systemd has (sd_notify(3)).
+        assert 0 <= time.clock_gettime(time.CLOCK_MONOTONIC) - int(fields["MONOTONIC_USEC"]) / 1e6 < 60
+        assert manager.listens
         manager.alive()
         assert receiver.recv(1000) == b"WATCHDOG=1"
         manager.stopping()
@@ -31,5 +34,6 @@ def test_the_manager_is_told(tmp_path: Path, abstract: bool) -> None:
 
 def test_nobody_is_told_where_nobody_listens(tmp_path: Path) -> None:
     assert Manager({}).watchdog is None
+    assert not Manager({}).listens
     Manager({}).ready("")
     Manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready("")

@@ -22,7 +22,10 @@ DIGEST = hmac.new(SECRET, BODY, hashlib.sha256).hexdigest()
         ({"x-gitea-signature": DIGEST, "x-gitea-event": "issues"}, Verdict.OTHER),
         ({"x-forgejo-signature": DIGEST, "x-forgejo-event": "push"}, Verdict.PUSH),
         ({"x-gitlab-token": SECRET.decode(), "x-gitlab-event": "Push Hook"}, Verdict.PUSH),
+        ({"x-gitlab-token": SECRET.decode(), "x-gitlab-event": "Tag Push Hook"}, Verdict.PUSH),
         ({"x-gitlab-token": SECRET.decode(), "x-gitlab-event": "Issue Hook"}, Verdict.OTHER),
+        # A host that is told no event of: what it tells of is a push.
+        ({"x-gitea-signature": DIGEST}, Verdict.PUSH),
         ({"x-gitlab-token": "another", "x-gitlab-event": "Push Hook"}, Verdict.WRONG),
         ({"x-hub-signature-256": "sha256=" + "0" * 64, "x-github-event": "push"}, Verdict.WRONG),
         ({"x-hub-signature-256": "", "x-github-event": "push"}, Verdict.WRONG),
