@@ -26,7 +26,7 @@ from feedservice.push import announce as kinds
 from feedservice.push import mail
 from feedservice.push.addresses import networks
 from feedservice.push.hubs import MICROBLOG_PING
-from feedservice.service import canary, credentials, hubcheck
+from feedservice.service import announcing, canary, credentials, hubcheck
 from feedservice.service.announcing import Announcer
 from feedservice.service.canary import perches
 from feedservice.service.hubcheck import Hub, Row, Verdict
@@ -61,6 +61,8 @@ def announce(ctx: click.Context, feed: str, dry_run: bool, own_config: Path | No
     """
     loaded = load(own_config or ctx.obj, os.environ)
     now = datetime.now(UTC)
+    if not announcing.is_on(loaded.config):
+        raise RefusedError("nobody is told of anything here", "turn something on in the section `announce` of config.yaml")
     with outbox_of(loaded) as store:
         rows = _rows(store, feed)
         try:

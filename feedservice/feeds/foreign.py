@@ -92,7 +92,8 @@ def _xml(text: bytes, url: str) -> OldFeed | Problem:
     try:
         root = elements.read(text)
     except elements.NotXmlError as error:
-        place = f" (line {error.line}, column {error.column})" if error.line else ""
+        column = f", column {error.column}" if error.column else ""
+        place = f" (line {error.line}{column})" if error.line and f"line {error.line}" not in str(error) else ""
         unreadable = _unreadable(f"it is neither XML nor JSON: {error}{place}", url)
         return _page(text, url) if _PAGE.search(text, 0, _BEGINNING) else unreadable
     if root.tag in {f"{_A}feed", f"{_A03}feed"}:

@@ -23,7 +23,7 @@ from feedservice.model import Problem, Severity
 from feedservice.posts.sketch import sketch
 from feedservice.service import guarding, history, ledgerfile, workers
 from feedservice.service.collect import Ask, Progress, collect, content_directory
-from feedservice.service.fetch import Fetch, FetchError
+from feedservice.service.fetch import Fetch, FetchError, ForbiddenError
 from feedservice.service.forkserver import ForkServer
 from feedservice.service.publish import Recall, exported
 from feedservice.service.workers import Workers
@@ -78,7 +78,10 @@ async def _follow(start: str, fetch: Fetch) -> tuple[Source | None, list[Problem
         try:
             url, data = await fetch(asked)
         except FetchError as error:
-            problems.append(_problem("adopt.unreachable", f"{asked}: {error}", start))
+            # Another address is one that the first led to.
+            message = str(error) if asked == start else f"{asked}: {error}"
+            hint = _ALLOW if isinstance(error, ForbiddenError) else _GIVE
+            problems.append(_problem("adopt.unreachable", message, start, hint))
             continue
         document = foreign.read(data, url=url)
         if isinstance(document, Problem):
@@ -108,8 +111,11 @@ def _file(place: str) -> tuple[Source | None, list[Problem]]:
     return _source(place, [document]), []
 
 
-def _problem(rule: str, message: str, place: str) -> Problem:
-    hint = "give the address of the feed itself, or save it and give the file"
+_GIVE = "give the address of the feed itself, or save it and give the file"
+_ALLOW = "name the network in announce.targets.allow, or save the feed and give the file"
+
+
+def _problem(rule: str, message: str, place: str, hint: str = _GIVE) -> Problem:
     return Problem(rule=rule, severity=Severity.ERROR, message=message, hint=hint, path=place)
 
 

@@ -12,7 +12,7 @@ from feedservice import __version__
 from feedservice.deliveries import Trust
 from feedservice.feeds.foreign import MAX_BYTES
 from feedservice.service.exchange import Answer
-from feedservice.service.transport import Transport
+from feedservice.service.transport import AddressRefusedError, Transport
 
 REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -28,6 +28,10 @@ _HEADERS = [
 
 class FetchError(Exception):
     """There is no document; the message says why."""
+
+
+class ForbiddenError(FetchError):
+    """It is at an address that may not be called."""
 
 
 Fetch = Callable[[str], Awaitable[tuple[str, bytes]]]
@@ -57,6 +61,8 @@ async def _get(url: str, transport: Transport) -> Answer:
     try:
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"trust": Trust.OPERATOR})
         response = await transport.handle_async_request(request)
+    except AddressRefusedError as error:
+        raise ForbiddenError(str(error)) from error
     except (httpx.InvalidURL, httpx.TransportError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
     answer: Answer = response.extensions["answer"]

@@ -78,7 +78,7 @@ class Mailer:
             async with asyncio.timeout(_CONNECT):
                 answers = [host] if to.literal is not None else await self.resolve(host, port)
         except (OSError, UnicodeError) as error:
-            return None, Failure.RESOLVE, f"the name has no address ({error})"
+            return None, Failure.RESOLVE, f"the name has no address ({getattr(error, 'strerror', None) or error})"
         allowed = self.allowed.get(request.trust, ())
         chosen = addresses.callable_addresses(to, answers, allowed, public=self.public, ports=_PORTS)
         if isinstance(chosen, Refused):

@@ -246,7 +246,7 @@ class Transport(httpx.AsyncBaseTransport):
         except TimeoutError as error:
             raise ResolveError("the name server does not answer") from error
         except (OSError, UnicodeError) as error:
-            raise ResolveError(f"the name has no address ({error})") from error
+            raise ResolveError(f"the name has no address ({getattr(error, 'strerror', None) or error})") from error
 
     async def _open(self, to: Destination, address: Address) -> Connection:
         loop = asyncio.get_running_loop()

@@ -168,6 +168,10 @@ def test_no_feed_at_all(site: Path, place: str) -> None:
     assert "no feed could be read" in result.output
 
 
+def test_an_address_of_the_own_network_is_allowed_first(site: Path) -> None:
+    assert "name the network in announce.targets.allow" in run("adopt", "http://127.0.0.1:9/feed.xml").output
+
+
 def test_one_of_two_feeds_that_cannot_be_read(site: Path) -> None:
     result = run("adopt", "old.xml", "none.xml", "--json")
     assert result.exit_code == 1

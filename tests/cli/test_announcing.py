@@ -334,6 +334,12 @@ def test_announce_queues_what_the_dry_run_showed(told: Path) -> None:
         assert sorted(each.kind for each in store.deliveries()) == ["live", "webhook", "websub", "websub"]
 
 
+def test_announce_says_that_nobody_is_told(told: Path) -> None:
+    (told / "config.yaml").write_text("site: {title: A, url: 'https://example.org'}\n", encoding="utf-8")
+    found = run(told, "announce", "all")
+    assert (found.exit_code, "nobody is told of anything here" in found.output) == (4, True)
+
+
 def test_announce_names_the_feeds_there_are(told: Path) -> None:
     found = run(told, "announce", "nothing")
     assert found.exit_code == 4

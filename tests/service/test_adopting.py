@@ -92,6 +92,8 @@ def test_a_page_that_is_missing_does_not_cost_the_others() -> None:
         ("adopt.unreachable", FEED),
         ("adopt.unreachable", f"{FEED}/none"),
     ]
+    # The place is said once, and the address that it led to.
+    assert [FEED in problem.message for problem in found.problems] == [True, False]
 
 
 def test_files(tmp_path: Path) -> None:
