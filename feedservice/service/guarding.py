@@ -171,12 +171,12 @@ def decide(state: Path, made: Decisions) -> None:
 
 
 def _served(path: Path) -> Served | None:
-    """Return what a file says; None for one that a power cut took the bytes of."""
+    """Return what a file says; None for one that a power cut took the bytes of, or the last of them."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if not text.strip("\0"):
+        data = path.read_bytes().rstrip(b"\0")
+        stored = None if _is_torn(data) else json.loads(data.decode("utf-8"))
+        if stored is None:
             return None
-        stored = json.loads(text)
         return Served(
             feed=stored["feed"],
             since=_instant(stored["since"]),
@@ -195,6 +195,11 @@ def _served(path: Path) -> Served | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error
+
+
+def _is_torn(data: bytes) -> bool:
+    """Tell whether these are the first bytes of a file only: the last it says is the end of an object."""
+    return not data.endswith(b"}\n") and data[:1] in {b"", b"{"}
 
 
 def _instant(text: str) -> datetime:

@@ -29,14 +29,18 @@ def test_what_readers_have_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert guarding.served(tmp_path)["all"].since == NOW
 
 
-@pytest.mark.parametrize("left", [b"", b"\0" * 4096])
-def test_a_file_whose_bytes_a_power_cut_took_is_as_good_as_lost(tmp_path: Path, left: bytes) -> None:
-    file(tmp_path).write_bytes(left)
+@pytest.mark.parametrize("left", [0, 1, 20, -30, -2])
+@pytest.mark.parametrize("filled", [0, 4096])
+def test_a_file_whose_bytes_a_power_cut_took_is_as_good_as_lost(tmp_path: Path, left: int, filled: int) -> None:
+    """It is not made durable: of a file that has its name there may be a part, or zeros."""
+    place = file(tmp_path)
+    place.write_bytes(place.read_bytes()[:left] + b"\0" * filled)
     assert guarding.served(tmp_path) == {}
 
 
-def test_a_file_that_says_something_else_is_damaged(tmp_path: Path) -> None:
-    file(tmp_path).write_bytes(b"{")
+@pytest.mark.parametrize("said", [b"{}\n", b'{"feed": "all", "since": 1}\n', b"[]\n", b"no JSON\n", b'{"feed": }\n'])
+def test_a_file_that_says_something_else_is_damaged(tmp_path: Path, said: bytes) -> None:
+    file(tmp_path).write_bytes(said)
     with pytest.raises(RefusedError, match="is damaged"):
         guarding.served(tmp_path)
 
