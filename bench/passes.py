@@ -37,9 +37,11 @@ def passes(corpus: Path, posts: int, what: str) -> None:
     """Be the process that is measured; print its numbers."""
     from feedservice.cli.engine import engine_of  # noqa: PLC0415 - importing is a part of a restart
     from feedservice.config import load  # noqa: PLC0415
+    from feedservice.service.forkserver import ForkServer  # noqa: PLC0415
+    from feedservice.service.workers import prepare  # noqa: PLC0415
 
     loaded = load(corpus / "config.yaml", {})
-    with contextlib.closing(engine_of(loaded)) as engine:
+    with ForkServer(prepare) as server, contextlib.closing(engine_of(loaded, server)) as engine:
         engine.build(loaded, now=datetime.now(UTC))
         if what != "save":
             print(resident())
