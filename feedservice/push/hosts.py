@@ -59,9 +59,14 @@ class Host:
     pause: float = 0.0
     """Seconds of the present pause; 0 while the breaker is closed."""
 
+    def closed(self, now: datetime) -> float:
+        """Return the seconds until it may be asked again; 0 when it may be now, or when the clock was set back meanwhile."""
+        left = (self.closed_until - now).total_seconds() if self.closed_until is not None else 0.0
+        return left if 0 < left <= self.pause else 0.0
+
     def rests(self, now: datetime) -> bool:
         """Whether it may be forgotten: nothing is under way, and nothing forbids to ask it. Troubles are counted anew then."""
-        return self.active == 0 and (self.closed_until is None or self.closed_until <= now)
+        return self.active == 0 and not self.closed(now)
 
 
 class Turn(enum.StrEnum):
@@ -93,8 +98,8 @@ def new(now: datetime, rules: Rules) -> Host:
 def admit(host: Host, now: datetime, rules: Rules) -> tuple[Host, Admission]:
     """Ask for one request; with ``GO`` it counts as begun, and ``done`` or ``abandoned`` must follow."""
     if host.closed_until is not None:
-        left = (host.closed_until - now).total_seconds()
-        if left > 0:
+        left = host.closed(now)
+        if left:
             return host, Admission(turn=Turn.WAIT, seconds=left)
         if host.active:
             return host, _FULL
@@ -145,7 +150,7 @@ def _fine(host: Host, rules: Rules) -> Host:
 def _trouble(host: Host, now: datetime, rules: Rules) -> Host:
     troubles = host.troubles + 1
     after = dataclasses.replace(host, active=host.active - 1, window=max(1.0, host.window / 2), troubles=troubles)
-    if host.closed_until is not None and host.closed_until > now:
+    if host.closed(now):
         # One that was under way when the breaker opened: it is known already.
         return after
     if host.closed_until is not None:

@@ -31,6 +31,8 @@ SPREAD = 0.2
 """Waits are spread by this part of them, so that a host that comes back is not met by everything at once."""
 PATIENCE = 4.0
 """``Retry-After`` is honoured up to so many times the wait of the table."""
+LONGEST = PATIENCE * WAITS[-1] * (1 + SPREAD)
+"""Seconds after which at the latest what waits is tried again."""
 
 
 class Verdict(enum.StrEnum):

@@ -22,11 +22,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from feedservice.deliveries import Claim, Delivery, Failure, Lane, Outcome, Request, TopicVersion
-from feedservice.push import announce, hub, outbox
+from feedservice.push import announce, hub
 from feedservice.push.kinds import Terms
 from feedservice.service.bodies import Bodies
 from feedservice.service.lanes import Lanes, Pace, Step
 from feedservice.service.results import Item, Results, lane_of
+from feedservice.service.tidying import Tidier
 from feedservice.store import StoreError
 from feedservice.store.outbox import Outbox
 
@@ -40,8 +41,7 @@ _PAUSES = (0.1, 0.5, 2.0, 5.0)
 """Seconds to wait after the store has failed once, twice …"""
 _ABSENT = 60.0
 """Seconds for which a subscription is given back whose topic has nothing to send."""
-_HOUR = 3600.0
-_DAY = 24 * _HOUR
+_DAY = 86400.0
 
 logger = logging.getLogger("feedservice.deliver")
 
@@ -82,6 +82,7 @@ class Deliverer:
         """Nothing is done before ``start``."""
         self._tools = tools
         self._bodies = Bodies(tools.outbox)
+        self._tidier = Tidier(tools.outbox, tools.keep, lease=LEASE)
         self._lanes: Lanes[Item] = Lanes(pace or Pace())
         self._results = Results()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +93,6 @@ class Deliverer:
         self._hungry = True
         """Something may be due that was not claimed yet."""
         self._due: datetime | None = None
-        self._tidy_at: datetime | None = None
         self._crowded: asyncio.TimerHandle | None = None
         self._pumping = False
         """What can be sent is going to be, in the next turn of the loop."""
@@ -212,7 +212,7 @@ class Deliverer:
 
     async def _claim(self) -> None:
         now = self._tools.now()
-        await self._tidy(now)
+        await self._tidier.look(now, asyncio.get_running_loop().time())
         if self._stopping or not (self._hungry or (self._due is not None and self._due <= now)):
             return
         room = self._lanes.room()
@@ -252,16 +252,6 @@ class Deliverer:
             if why not in self._unread or now - self._unread[why] >= timedelta(seconds=_DAY):
                 self._unread[why] = now
                 logger.error("some deliveries are passed over: %s", why)
-
-    async def _tidy(self, now: datetime) -> None:
-        if self._tidy_at is None or now >= self._tidy_at:
-            self._tidy_at = now + timedelta(seconds=_HOUR)
-            store = self._tools.outbox
-            await asyncio.to_thread(store.expire, now)
-            dropped = await asyncio.to_thread(store.withdraw, now, now - timedelta(seconds=outbox.SPAN))
-            if dropped:
-                logger.warning("%d deliveries were dropped: what they are about is not public", dropped)
-            await asyncio.to_thread(store.forget_ended, now - timedelta(seconds=self._tools.keep()))
 
     async def _sleep(self) -> None:
         if self._results or self._woken.is_set() or (self._stopping and not self._tasks):

@@ -109,7 +109,7 @@ class Lanes(Generic[T]):
     def busy(self, now: datetime) -> frozenset[str]:
         """Return the hosts of which nothing more is to be claimed."""
         full = {host for (_, host), line in self._lines.items() if len(line.items) >= self.pace.line // 2}
-        return frozenset(full | {name for name, host in self._hosts.items() if host.closed_until and host.closed_until > now})
+        return frozenset(full | {name for name, host in self._hosts.items() if host.closed_until and host.closed(now)})
 
     def add(self, lane: Lane, host: str, item: T) -> bool:
         """Put an item at the end of its line; False when the line is as long as it may be."""

@@ -235,6 +235,14 @@ class Outbox(Protocol):
 
     # Housekeeping.
 
+    def hasten(self, now: datetime, *, longest: float, lease: float) -> int:
+        """Bring back what a wrong clock has put off; return how many.
+
+        Queued deliveries that are due in more than ``longest`` seconds are due now. Claims that last longer end after ``lease``
+        seconds; until then whoever holds one may settle.
+        """
+        ...
+
     def expire(self, now: datetime) -> int:
         """Forget subscriptions whose lease has ended; return how many."""
         ...

@@ -259,6 +259,11 @@ class SqlOutbox(Database):
                 next_due=claims.next_due(connection, now, ()),
             )
 
+    def hasten(self, now: datetime, *, longest: float, lease: float) -> int:
+        """See ``Outbox.hasten``."""
+        refuse_other_zones("now", now)
+        return self._write(lambda connection: outbox_writes.hasten(connection, now, longest=longest, lease=lease))
+
     def expire(self, now: datetime) -> int:
         """See ``Outbox.expire``."""
         refuse_other_zones("now", now)

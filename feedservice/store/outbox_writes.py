@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -321,6 +321,17 @@ def retry(connection: sa.Connection, ids: Collection[str], now: datetime) -> int
     free = sa.or_(column.claimed_until.is_(None), column.claimed_until <= now)
     statement = sa.update(_DELIVERIES).where(column.state == State.QUEUED.value, free).values(due_at=now, attempts=0)
     return sum(connection.execute(statement.where(column.id.in_(batch))).rowcount for batch in batches(ids))
+
+
+def hasten(connection: sa.Connection, now: datetime, *, longest: float, lease: float) -> int:
+    """Bring back what a wrong clock has put off; return how many."""
+    count, latest = 0, now + timedelta(seconds=longest)
+    for table in (_DELIVERIES, _SUBSCRIPTIONS):
+        held = sa.update(table).where(table.c.claimed_until > latest)
+        count += connection.execute(held.values(claimed_until=now + timedelta(seconds=lease))).rowcount
+    queued = _DELIVERIES.c.state == sa.literal_column(f"'{State.QUEUED.value}'")
+    put_off = sa.update(_DELIVERIES).where(queued, _DELIVERIES.c.due_at > latest)
+    return count + connection.execute(put_off.values(due_at=now)).rowcount
 
 
 def forget_ended(connection: sa.Connection, before: datetime) -> int:

@@ -73,6 +73,18 @@ def test_then_one_probe_alone() -> None:
     assert hosts.admit(host, after(31), RULES)[1].turn is Turn.FULL
 
 
+def test_a_clock_that_was_set_back_closes_no_host_for_years() -> None:
+    host, before = opened(), after(-9 * 366 * 86400)
+    assert (host.closed(after(0)), host.closed(after(29)), host.closed(after(30))) == (30, 1, 0)
+    assert host.closed(before) == 0
+    # One probe, as after the pause; one that fails closes it by the clock that there is now.
+    asked, admission = hosts.admit(host, before, RULES)
+    assert admission.turn is Turn.GO
+    assert hosts.admit(asked, before, RULES)[1].turn is Turn.FULL
+    failed = hosts.done(asked, DEAD, before, RULES)
+    assert (failed.closed(before), failed.rests(before)) == (60, False)
+
+
 def test_a_host_rests_when_nothing_is_under_way_and_nothing_forbids_to_ask_it() -> None:
     assert opened().rests(after(29)) is False
     assert opened().rests(after(30)) is True

@@ -9,7 +9,7 @@ from pathlib import Path
 from feedservice.deliveries import Announcement, Failure, Outcome, State
 from feedservice.push import outbox
 from tests.service.loopback import PATIENCE, Visit, serving, until
-from tests.service.test_deliver import FAST, FINE, Stand, paths, ping, run, running, stand
+from tests.service.test_deliver import FAST, FINE, Stand, an_hour_later, paths, ping, run, running, stand
 from tests.store.outbox_contract import TOPIC
 
 
@@ -77,7 +77,8 @@ def test_messages_about_a_feed_that_is_no_more_are_dropped(tmp_path: Path) -> No
                 ]
             )
             at.store.announce(Announcement(retired=(TOPIC,)))
-            async with running(at.deliverer()):
+            async with running(at.deliverer()) as deliverer:
+                await an_hour_later(at, deliverer)
                 await until(lambda: not list(at.store.deliveries(state=State.QUEUED)))
             dropped = list(at.store.deliveries(state=State.DROPPED))
             assert sorted(each.target[-1] for each in dropped) == ["a", "b"]

@@ -58,6 +58,8 @@ def test_hosts_that_are_down_for_good_are_forgotten_when_there_are_too_many() ->
     for _ in range(PACE.rules.troubles):
         attempt(kept, NOBODY)
     assert lanes.busy(now) == {kept}
+    # Nor is it closed for years because the clock was set back.
+    assert lanes.busy(now - timedelta(days=3000)) == frozenset()
     for number in range(500):
         attempt(f"{number}.example:443", NOBODY)
     assert len(lanes._hosts) == 50

@@ -725,6 +725,28 @@ class OutboxContract:
         store.forget_ended(NOW)
         assert [number for number in range(1, 6) if store.sent(TOPIC, number) is not None] == [2, 4, 5]
 
+    # Clocks that were wrong.
+
+    def test_what_a_clock_that_was_ahead_has_put_off_comes_back(self, store: SqlStore) -> None:
+        wrong = NOW + 9 * 366 * 86400 * SECOND
+        publish(store, 1, 2)
+        store.enqueue([delivery("failed"), delivery("held", host="b:1"), delivery("waits", due_at=NOW + 86400 * SECOND)])
+        store.import_subscriptions([subscription(1, delivered=1, tried=1, lease_end=wrong + 9 * 86400 * SECOND)])
+        one, two = store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        store.settle([later(one, (wrong - NOW).total_seconds()), later(two, 0)])
+        # The clock is right again while one of these is being sent, and the process that was to send the other was killed.
+        lent = store.claim(wrong, lanes=ALL, lease=LEASE, busy=["hook.example:443"])
+        assert (len(lent.deliveries), len(lent.subscriptions)) == (1, 1)
+        assert not store.claim(NOW, lanes=ALL, lease=LEASE).deliveries
+        assert store.hasten(NOW, longest=2 * 86400, lease=LEASE) == 3
+        assert store.hasten(NOW, longest=2 * 86400, lease=LEASE) == 0
+        again = store.claim(NOW, lanes=ALL, lease=LEASE)
+        assert ([each.id for each in again.deliveries], again.subscriptions) == (["failed"], ())
+        # Whoever is there still says what came of it; what nobody says anything of is free after a lease.
+        assert store.settle([ended(lent.deliveries[0])]) == 0
+        assert [each.key for each in store.claim(AFTER, lanes=ALL, lease=LEASE).subscriptions] == [subscription(1).key]
+        assert [each.due_at for each in store.deliveries() if each.id == "waits"] == [NOW + 86400 * SECOND]
+
     # Rows that cannot be read.
 
     @pytest.mark.parametrize("lost", ["the key", "a secret", "an outcome"])
