@@ -184,20 +184,20 @@ async def _silent() -> None:
 
 
 def told(outcome: Outcome, feeds: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what became of a pass as JSON values; with ``feeds`` only what concerns these."""
+    """Return what became of a pass as JSON values; with ``feeds`` only what concerns these, and which of them there are not."""
     report = outcome.report
     if report is None:
         return {"error": outcome.refusal, "hint": outcome.hint}
     known = {spec.key for spec in report.feeds}
     unknown = [key for key in feeds if key not in known]
-    if unknown:
-        return {"error": f"there is no feed {unknown[0]!r}", "hint": f"the feeds are: {', '.join(sorted(known)[:20])}"}
     changed = [each for each in report.published if each.changed and (not feeds or each.feed in feeds)]
     return {
         **_pass(outcome),
         "feeds_changed": [key for key in story.feeds_changed(report) if not feeds or key in feeds],
         "files": [{"path": each.path, "feed": each.feed, "format": each.format, "bytes": each.size} for each in changed],
         "posts": _posts(report),
+        "unknown": unknown,
+        "hint": f"the feeds are: {', '.join(sorted(known)[:20])}" if unknown else None,
         "withheld": list(report.withheld),
         "held": [each.feed for each in report.guarded],
         "problems": [output.problem_json(problem) for problem in report.problems],

@@ -40,7 +40,7 @@ def rebuild(
     """Have the feeds built now.
 
     The running service is asked; without one, this builds by itself. Shows what changed. Exit code 1 when a post or a feed has
-    an error.
+    an error, or there is no such feed.
     """
     loaded = load(own_config or ctx.obj, os.environ)
     answer = built(loaded, Wanted(reasons=("rebuild",), full=full, emptied=emptied), feeds, wait=wait)
@@ -51,7 +51,9 @@ def rebuild(
     else:
         for line in _lines(answer):
             click.echo(line)
-    if answer.get("errors"):
+    for key in answer.get("unknown", ()):
+        click.echo(f"There is no feed {key!r}; {answer['hint']}.", err=True)
+    if answer.get("errors") or answer.get("unknown"):
         ctx.exit(1)
 
 

@@ -307,8 +307,7 @@ def test_a_stop_during_a_pass_finishes_it(site: Site) -> None:
     assert len(told) == 1, site.log()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("asked", [True, False], ids=["asked", "signalled"])
+@pytest.mark.parametrize(("number", "asked"), [(signal.SIGTERM, True), (signal.SIGINT, False)], ids=["asked", "signalled"])
 def test_who_does_not_want_to_wait_for_the_pass_says_so_a_second_time(site: Site, number: int, asked: bool) -> None:
     site.start()
     # A pass reads what was decided about feeds; from this file it reads nothing until somebody writes.

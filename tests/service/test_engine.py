@@ -12,8 +12,10 @@ from pathlib import Path
 
 import feedparser
 import pytest
+import pytz
 
 from feedservice.config import Loaded, load
+from feedservice.dates import zones
 from feedservice.errors import RefusedError
 from feedservice.feeds import assemble
 from feedservice.feeds.selection import Reason
@@ -222,6 +224,31 @@ def test_a_scheduled_post_appears_by_time_alone_and_says_so_before(engine: Engin
     assert titles(engine) == ["未来", "三", "二", "一"]
     assert report.held[Reason.EXPIRED] == 2
     assert report.coming == ()
+
+
+def test_a_new_database_of_zones_moves_what_is_to_come(
+    engine: Engine, make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post of next year is a local time in a zone: when that zone is changed by law, it is another instant."""
+    loaded = make_site({"now.md": post("now", "2025-01-01 09:00"), "later.md": post("later", "2026-07-01 09:00")})
+    assert engine.build(loaded, now=NOW).due == datetime(2026, 7, 1, tzinfo=UTC)
+    engine.close()
+    real = pytz.timezone
+    # Nine hours of Tokyo, and ten by a law that this test has made.
+    monkeypatch.setattr(pytz, "timezone", lambda name: real("Australia/Brisbane" if name == "Asia/Tokyo" else name))
+    monkeypatch.setattr(pytz, "OLSON_VERSION", "2099z")
+    known = [each for each in vars(zones).values() if hasattr(each, "cache_clear")]
+    assert known
+    try:
+        for each in known:
+            each.cache_clear()
+        report = engine.build(loaded, now=NOW)
+    finally:
+        monkeypatch.undo()
+        for each in known:
+            each.cache_clear()
+    assert report.read == 2
+    assert report.due == datetime(2026, 6, 30, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("restart", [False, True])
