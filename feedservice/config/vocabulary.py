@@ -26,10 +26,10 @@ TOKENS = frozenset({
 KEYS = frozenset({
     "audio", "author", "authors", "canonical", "canonicalurl", "categories", "category", "chapters", "cover", "date",
     "description", "draft", "duration", "enclosure", "enclosures", "episode", "episodetype", "excerpt", "expires", "expirydate",
-    "explicit", "featuredimage", "feed", "guid", "id", "image", "keywords", "lang", "language", "lastmod", "lastmodifiedat",
-    "locale", "modified", "path", "permalink", "postid", "pubdate", "publishdate", "published", "season", "slug", "status",
-    "summary", "tag", "tags", "thumbnail", "timezone", "title", "transcript", "transcripts", "unpublishdate", "updated", "url",
-    "uuid", "video", "wordpressid", "wpid",
+    "explicit", "featuredimage", "feed", "guid", "id", "image", "keywords", "lang", "language", "lastmod", "lastmodified",
+    "lastmodifiedat", "locale", "modified", "path", "permalink", "postid", "pubdate", "publishdate", "published", "season",
+    "slug", "status", "summary", "tag", "tags", "thumbnail", "timezone", "title", "transcript", "transcripts", "unpublishdate",
+    "updated", "url", "uuid", "video", "wordpressid", "wpid",
 })  # fmt: skip
 """Front-matter keys that mean something, folded."""
 

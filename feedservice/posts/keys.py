@@ -17,7 +17,7 @@ MEANINGS: Mapping[str, tuple[str, ...]] = {
     "publish": ("publishdate", "pubdate"),
     "date": ("date",),
     "published": ("published",),
-    "updated": ("updated", "lastmodifiedat", "lastmod", "modified"),
+    "updated": ("updated", "lastmodifiedat", "lastmod", "lastmodified", "modified"),
     "expires": ("expires", "expirydate", "unpublishdate"),
     "draft": ("draft",),
     "status": ("status",),

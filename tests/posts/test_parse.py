@@ -71,7 +71,7 @@ def test_keys_of_the_date(key: str) -> None:
     assert parsed.post.published == datetime(2025, 1, 5, 3, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("key", ["updated", "last_modified_at", "lastmod", "modified"])
+@pytest.mark.parametrize("key", ["updated", "last_modified_at", "lastmod", "last_modified", "modified"])
 def test_keys_of_the_update(key: str) -> None:
     assert post(f"{key}: 2025-02-01T00:00:00Z").updated == datetime(2025, 2, 1, tzinfo=UTC)
 
