@@ -42,7 +42,7 @@ guard: {enabled: GUARD}
 """
 HARM = ("", "---\ntitle: half", "---\ntitle: a: b\n---\nText.\n", "<<<<<<< ours\n---\ntitle: x\n=======\n>>>>>>> theirs\n")
 LEDGERS = ("ledger.jsonl", "store.sqlite")
-PIECES = ("ledger.jsonl", "store.sqlite", "served", "good", "addresses.json")
+PIECES = (*LEDGERS, "served", "good")
 
 
 @dataclasses.dataclass
