@@ -139,6 +139,8 @@ class TopicVersion:
     entries: tuple[EntrySpan, ...]
     """Where the entries stand in ``body``."""
     published_at: datetime
+    packed: bytes = dataclasses.field(default=b"", compare=False, repr=False)
+    """The body in gzip, where it is at hand: what is stored then."""
 
     def __post_init__(self) -> None:
         """Refuse naive instants: they are bugs, not input."""

@@ -10,6 +10,7 @@ told of them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from feedservice.feeds.links import former_hubs, hub_urls, subscription_link
 from feedservice.model import FeedSpec
 from feedservice.push import announce, hub, webhooks
 from feedservice.push.kinds import Before, Occasion
+from feedservice.service.compress import SUFFIXES, is_gzip_of
 from feedservice.store import DocumentRow
 from feedservice.store.history import Event, What
 from feedservice.store.outbox import Outbox
@@ -176,6 +178,7 @@ class Announcer:
         return Announcement(topics=missing) if missing else None
 
     def _version(self, row: DocumentRow, version: int, config: Config, now: datetime) -> TopicVersion:
+        body = (self._root / row.path).read_bytes()
         return TopicVersion(
             topic=row.url,
             version=version,
@@ -183,10 +186,19 @@ class Announcer:
             etag=row.etag,
             media_type=row.media_type,
             link=subscription_link(row.url, hub_urls(config)),
-            body=(self._root / row.path).read_bytes(),
+            body=body,
             entries=row.entries,
             published_at=now,
+            packed=self._packed(row, body),
         )
+
+    def _packed(self, row: DocumentRow, body: bytes) -> bytes:
+        """Return the gzip form that lies beside a document, when it is its own: a store takes a seventh of the bytes sooner."""
+        with contextlib.suppress(OSError):
+            packed = (self._root / f"{row.path}{SUFFIXES['gzip']}").read_bytes()
+            if is_gzip_of(packed, body):
+                return packed
+        return b""
 
     def _news(self, found: Sequence[Change], out: Iterable[Named], config: Config, now: datetime, *, baseline: bool) -> News:
         touched = {entry for each in found for entry in (*each.new, *each.changed, *each.removed)}

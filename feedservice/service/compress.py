@@ -87,12 +87,13 @@ def gzip_of_parts(body: bytes, entries: Sequence[EntrySpan], coded: bytes = b"",
     known = _known(coded, before)
     if known:
         found = _joined(body, entries, known)
-        if _is_of(found, body):
+        if is_gzip_of(found, body):
             return found
     return _joined(body, entries, {})
 
 
-def _is_of(coded: bytes, body: bytes) -> bool:
+def is_gzip_of(coded: bytes, body: bytes) -> bool:
+    """Say whether a gzip form is that of a body."""
     try:
         return bool(deflate.gzip_decompress(coded, len(body)) == body)
     except deflate.DeflateError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -27,6 +29,9 @@ from feedservice.model import EntrySpan
 from feedservice.store import tables
 from feedservice.store.rows import Found, Values
 from feedservice.store.seal import Seal
+
+_GZIP = b"\x1f\x8b"
+"""How a gzip form begins (RFC 1952 §2.3.1), and no feed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -95,7 +100,7 @@ def body_values(version: TopicVersion) -> Values:
         "etag": version.etag,
         "media_type": version.media_type,
         "link": version.link,
-        "body": version.body,
+        "body": _packed(version),
         "entries": _dumped(spans),
         "published_at": version.published_at,
     }
@@ -106,7 +111,20 @@ def topic_version(row: Found) -> TopicVersion:
     values = dict(row._mapping)  # noqa: SLF001 - documented, in spite of its name
     spans = json.loads(values.pop("entries"))
     entries = tuple(EntrySpan(id=name, digest=digest, start=start, end=end) for name, digest, start, end in spans)
-    return TopicVersion(**values, entries=entries)
+    return TopicVersion(**{**values, "body": _unpacked(values["body"])}, entries=entries)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Return a body as it was stored. Raises ``ValueError`` when it is damaged."""
+    try:
+        return gzip.decompress(body) if body.startswith(_GZIP) else body
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"a body that is stored cannot be unpacked: {error}") from error
+
+
+def _packed(version: TopicVersion) -> bytes:
+    """Return what is stored of a body: its gzip form where there is one, else the body itself, which is no gzip then."""
+    return version.packed or (gzip.compress(version.body, mtime=0) if version.body.startswith(_GZIP) else version.body)
 
 
 def sent_values(version: TopicVersion) -> Values:

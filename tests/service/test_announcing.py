@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -253,6 +254,19 @@ def test_messages_quote_the_summary_that_readers_see(site: Site) -> None:
     assert made is not None
     messages = [json.loads(each.payload)["body"]["data"] for each in made.deliveries if each.kind == "webhook"]
     assert {each["id"]: each["summary"] for each in messages} == {"b": "Of b & more", "c": "In the front matter"}
+
+
+def test_the_gzip_form_of_a_document_is_stored_when_it_is_its_own(site: Site) -> None:
+    coded = site.root / "feeds" / "all.atom.gz"
+    assert [each.packed for each in site.announce(post("a")).topics] == [b""]
+    coded.write_bytes(gzip.compress(b"b 1\na 1"))
+    assert [each.packed for each in site.announce(post("b"), post("a")).topics] == [coded.read_bytes()]
+    live = site.store.topic(URL)
+    assert (live.body if live is not None else b"") == b"b 1\na 1"
+    # One that is older, or of another document, is not what subscribers are sent.
+    assert [each.packed for each in site.announce(post("c"), post("b"), post("a")).topics] == [b""]
+    coded.write_bytes(b"no gzip")
+    assert [each.packed for each in site.announce(post("d"), post("c")).topics] == [b""]
 
 
 def test_a_file_that_is_gone_is_said_so(site: Site) -> None:

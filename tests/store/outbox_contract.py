@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -239,6 +240,22 @@ class OutboxContract:
         assert store.announced() == {announced.id: announced}
         assert store.topic(TOPIC) == version(1, body=b"\x00\xff")
         assert store.sent(TOPIC, 1) == {"d1", "d2"}
+
+    def test_a_body_is_kept_in_gzip_where_it_comes_so_and_is_always_what_it_was(self, store: SqlStore, place: Place) -> None:
+        body = b"<feed>" + b"x" * 100_000 + b"</feed>"
+        packed = dataclasses.replace(version(1, body=body), packed=gzip.compress(body))
+        alike = version(2, body=gzip.compress(b"no feed, but so it begins"))
+        size = sa.text("SELECT length(body) FROM topic_bodies")
+        store.announce(Announcement(topics=(packed,)))
+        with connected(place) as connection:
+            assert connection.execute(size).scalar_one() == len(packed.packed)
+        assert store.topic(TOPIC) == version(1, body=body)
+        store.announce(Announcement(topics=(alike,)))
+        assert store.topic(TOPIC) == alike
+        with connected(place) as connection:
+            connection.execute(sa.text("UPDATE topic_bodies SET body = :body"), {"body": gzip.compress(body)[:50]})
+        with pytest.raises(ValueError, match="cannot be unpacked"):
+            store.topic(TOPIC)
 
     def test_an_announcement_is_in_the_transaction_of_the_documents(self, store: SqlStore) -> None:
         announcement = Announcement(topics=(version(1),), deliveries=(delivery(),), remembered=(facts("a"),))
