@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -27,8 +28,8 @@ def install_service(
 ) -> None:
     """Write the systemd unit of this site.
 
-    The service may write to the state and output directories of the configuration and to nothing else. It is not started:
-    the commands for that are printed.
+    The service may write to the state and output directories of the configuration and to nothing else, but for the site itself
+    where `hooks.pull` is on. It is not started: the commands for that are printed.
     """
     loaded = load(own_config or ctx.obj, os.environ)
     made = text(_unit(loaded, personal=personal, owner=owner))
@@ -67,10 +68,18 @@ def _unit(loaded: Loaded, *, personal: bool, owner: str | None) -> Unit:
         user=owner or loaded.path.owner(),
         writable=_writable(loaded),
         system=not personal,
-        home=any(part.is_relative_to(home) for part in places for home in map(Path, ("/home", "/root", "/run/user"))),
+        home=_lies(places, "/home", "/root", "/run/user"),
+        temporary=_lies(places, "/tmp", "/var/tmp"),  # noqa: S108  -- nothing is written there
     )
+
+
+def _lies(places: Iterable[Path], *folders: str) -> bool:
+    return any(place.is_relative_to(folder) for place in places for folder in folders)
 
 
 def _writable(loaded: Loaded) -> tuple[Path, ...]:
     root, config = loaded.root, loaded.config
-    return tuple(Path(os.path.normpath(root / name)) for name in dict.fromkeys((config.state, config.output)))
+    # A pull writes the work tree, wherever the configuration lies in it.
+    pulled = [root] if config.hooks.pull else []
+    named = [Path(os.path.normpath(root / name)) for name in (config.state, config.output)]
+    return tuple(dict.fromkeys([*pulled, *named]))

@@ -55,6 +55,8 @@ class Unit:
     """A unit of the machine; else of one person, whose systemd can shut off less."""
     home: bool = False
     """The files lie in somebody's home."""
+    temporary: bool = False
+    """The files lie where others have temporary files, of which a hardened service sees its own only."""
 
 
 def text(unit: Unit) -> str:
@@ -94,7 +96,7 @@ def _lines(unit: Unit) -> Iterator[str]:
         yield from _owner(unit)
         yield f"ProtectHome={'read-only' if unit.home else 'yes'}"
         yield "PrivateUsers=yes"
-        yield from _HARDENING.splitlines()
+        yield from (line for line in _HARDENING.splitlines() if not (unit.temporary and line == "PrivateTmp=yes"))
     else:
         yield "NoNewPrivileges=yes"
     yield ""

@@ -76,6 +76,11 @@ def test_install_service_prints_the_unit_of_the_site(tmp_path: Path) -> None:
     assert f"User={config.owner()}\n" in done.output
     assert f"ReadWritePaths={tmp_path}/.feedservice {tmp_path}/public\n" in done.output
     assert f"--config {config} run\n" in done.output
+    # A private /tmp would not have the site.
+    assert ("PrivateTmp=yes" in done.output) != tmp_path.is_relative_to("/tmp")
+    config.write_text("site: {title: A, url: https://example.org}\nhooks: {pull: true}\n", "utf-8")
+    done = CliRunner().invoke(group, ["--config", str(config), "install-service", "--print"])
+    assert f"ReadWritePaths={tmp_path} {tmp_path}/.feedservice {tmp_path}/public\n" in done.output
 
 
 def test_install_service_writes_a_unit_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
