@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -104,11 +105,14 @@ class SqlOutbox(Database):
     def settle(self, deliveries: Sequence[Settled] = (), subscriptions: Sequence[Advanced] = ()) -> int:
         """See ``Outbox.settle``."""
 
-        def work(connection: sa.Connection) -> int:
+        def work(connection: sa.Connection, *, careful: bool) -> int:
             ignored = outbox_writes.settle_deliveries(connection, self._ways.insert, self._seal, deliveries)
-            return ignored + outbox_writes.settle_subscriptions(connection, self._ways.value, subscriptions)
+            return ignored + outbox_writes.settle_subscriptions(connection, self._ways.value, subscriptions, careful=careful)
 
-        return self._write(work)
+        try:
+            return self._write(functools.partial(work, careful=False))
+        except outbox_writes.StaleError:
+            return self._write(functools.partial(work, careful=True))
 
     def next_due(self, now: datetime, busy: Collection[str] = ()) -> datetime | None:
         """See ``Outbox.next_due``."""

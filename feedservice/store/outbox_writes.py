@@ -208,22 +208,26 @@ _BEHIND = (*_CURSOR, "due_at")
 _AHEAD = (*_CURSOR, "tried")
 
 
-def settle_subscriptions(connection: sa.Connection, value: str, advanced: Sequence[Advanced]) -> int:
+class StaleError(Exception):
+    """Among what is to be settled together is something that is held no more."""
+
+
+def settle_subscriptions(connection: sa.Connection, value: str, advanced: Sequence[Advanced], *, careful: bool) -> int:
     """Write what came of subscriptions; return how many had an old fence.
 
     The statements are given to the driver as they are: SQLAlchemy would make a dictionary of every row and call a function for
     every value. ``value`` stands for one (``Differences.value``). Who has got what was claimed for it is due with the next
     version whatever ``due_at`` says: a column that is not written is one that no index is changed for.
+
+    Who is held is asked first only when ``careful``, which costs as much again and is needed once in a thousand times: else
+    ``StaleError`` is raised when it was, and the transaction is to be made anew.
     """
     written = 0
     for batch in batches(advanced):
-        held = batch
-        with connection.begin_nested() as attempt:
-            if (count := _write_advanced(connection, value, batch)) < len(batch):
-                attempt.rollback()
-        if count < len(batch):
-            held = _still_held(connection, batch)
-            count = _write_advanced(connection, value, held)
+        held = _still_held(connection, batch) if careful else batch
+        count = _write_advanced(connection, value, held)
+        if count < len(held) and not careful:
+            raise StaleError
         history_sql.count_confirmed(connection, held)
         written += count
     return len(advanced) - written

@@ -89,8 +89,18 @@ class Seal:
                 os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)
+            _settle(path.parent)
         finally:
             Path(temporary).unlink()
+
+
+def _settle(folder: Path) -> None:
+    """See to it that the name of the key survives a power cut, as the secrets do that are sealed with it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _WRITABLE = "make the file and its directory readable and writable for the user that runs feedservice"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import os
+import stat
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -829,6 +831,22 @@ class OutboxContract:
                 assert "secret\x02" not in str(caught.value)
             keys.write_bytes(good)
         assert len(list(store.subscriptions())) == 2
+
+    def test_the_key_survives_a_power_cut_as_the_secrets_do(
+        self, store: SqlStore, keys: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its bytes, and its name in the directory: a database that outlives it is one of lost secrets."""
+        synced: list[tuple[bool, bool]] = []
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), keys.exists()))
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        store.enqueue([delivery()])
+        # The file before it has its name, and the directory after.
+        assert synced == [(False, False), (True, True)]
 
     def test_a_secret_belongs_to_its_row(self, store: SqlStore, place: Place) -> None:
         store.import_subscriptions([subscription(1), subscription(2)])
