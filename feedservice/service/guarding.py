@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,8 +79,11 @@ def forget(state: Path, served: Mapping[str, Served], there: Collection[str], no
     return {key: each for key, each in served.items() if key not in slips}
 
 
-def again(spec: FeedSpec, ids: Sequence[str], rows: Mapping[str, Row], at: datetime) -> Served:
-    """Return what readers have of a feed, when that was lost: the store knows what its documents show, and as of when."""
+def again(spec: FeedSpec, ids: Sequence[str], rows: Mapping[str, Row], at: datetime, members: Iterable[str] = ()) -> Served:
+    """Return what readers have of a feed, when that was lost: the store knows what its documents show, and as of when.
+
+    ``members`` are the ids of all entries of the feed, newest first.
+    """
     known = [row for name in ids if (row := rows.get(name)) is not None]
     entries = tuple(
         Shown(
@@ -94,7 +97,17 @@ def again(spec: FeedSpec, ids: Sequence[str], rows: Mapping[str, Row], at: datet
     )
     out = [row.out for row in known if row.out is not None]
     # By a clock that was set back the last pass was before posts that it showed.
-    return Served(feed=spec.key, since=min(out, default=at), at=max([at, *out]), window=spec.window, entries=entries)
+    last = max([at, *out])
+    late: dict[str, datetime] = {}
+    passed_over = False
+    for name in members:
+        row = rows.get(name)
+        if name not in ids:
+            passed_over |= row is not None and row.out is not None and row.out <= last
+        elif passed_over:
+            # What stands behind something that is not shown came late.
+            late[name] = at
+    return Served(feed=spec.key, since=min(out, default=at), at=last, window=spec.window, entries=entries, late=late)
 
 
 def _just_begun(each: Served, now: datetime) -> bool:

@@ -224,7 +224,8 @@ class Pass:
         for spec in collected.plan.specs:
             made = memory.shelf.get(spec.key)
             if made is not None and made.ids and memory.at is not None and spec.key not in memory.served:
-                memory.served[spec.key] = guarding.again(spec, made.ids, collected.identified.rows, memory.at)
+                members = [each.id for each in collected.members(spec.key)]
+                memory.served[spec.key] = guarding.again(spec, made.ids, collected.identified.rows, memory.at, members)
         # What nobody subscribes to surprises nobody.
         return memory.served if self.remembers else {}
 

@@ -85,3 +85,9 @@ def test_what_readers_have_is_known_by_the_store_when_the_state_directory_lost_i
     (found,) = guarding.served(state).values()
     assert [each.title for each in found.entries] == ["T6", "T5", "T4", "Late"]
     assert found.since == NOW
+    # And which of its entries came late: what it passes over is let in no more than before.
+    shutil.rmtree(state / "served")
+    make_site({"5.md": post("T5", "2025-05-15 09:00", "draft: true\n")}, extra)
+    one_pass(loaded, NOW + 3 * HOUR)
+    (found,) = guarding.served(state).values()
+    assert [each.title for each in found.entries] == ["T6", "T4", "Late"]
