@@ -358,7 +358,8 @@ class Daemon:
 
     def _config_differs(self) -> bool:
         try:
-            return self._work.load().config != self._read.config
+            # One that is whole again is news, though it be the one in force.
+            return self._work.load().config != self._read.config or bool(self.refused)
         except ConfigError as error:
             # One that is told already is no news.
             return error.problems != self.refused

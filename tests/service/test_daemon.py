@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from feedservice.errors import FeedserviceError, RefusedError
+from feedservice.config import Loaded
+from feedservice.errors import ConfigError, FeedserviceError, RefusedError
 from feedservice.model import Problem, Severity
 from feedservice.service.daemon import Daemon, Errand, Work
 from feedservice.service.notify import Manager
@@ -32,6 +33,8 @@ class Stand:
     daemon: Daemon
     refusal: str = ""
     due: datetime | None = None
+    mistakes: tuple[Problem, ...] = ()
+    """Of the configuration as it is in the file."""
     passes: list[Wanted] = dataclasses.field(default_factory=list)
 
 
@@ -46,7 +49,12 @@ def with_daemon(
             raise RefusedError(at.refusal)
         return report(due=at.due)
 
-    wiring = Work(load=lambda: loaded, make=make, changed=lambda _: None, alive=Manager({}), alone=alone, **more)
+    def load() -> Loaded:
+        if at.mistakes:
+            raise ConfigError(at.mistakes)
+        return loaded
+
+    wiring = Work(load=load, make=make, changed=lambda _: None, alive=Manager({}), alone=alone, **more)
     at = Stand(daemon=Daemon(loaded, wiring))
 
     async def main() -> None:
@@ -159,6 +167,21 @@ def test_with_its_lock_gone_it_makes_no_pass_and_ends(make_site: MakeSite) -> No
 
     with pytest.raises(RefusedError, match="was removed while the service ran"):
         with_daemon(make_site, work, alone=lambda: held[0])
+
+
+def test_a_broken_configuration_is_told_once_until_it_is_another(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    one, other = (dataclasses.replace(WRONG, message=message) for message in ("a mistake", "another"))
+
+    async def work(at: Stand) -> None:
+        for mistakes in ((one,), (one,), (other,), ()):
+            at.mistakes = mistakes
+            # As every rescan does, with nobody telling of a change.
+            await at.daemon._rescan()
+            assert at.daemon.refused == mistakes
+        assert [each.reasons for each in at.passes] == [("start",), ("rescan",), ("configuration",)]
+
+    with_daemon(make_site, work)
+    assert said(caplog) == ["store.sqlite: a mistake [store.damaged]", "store.sqlite: another [store.damaged]"]
 
 
 def test_after_the_time_was_set_everything_is_looked_at(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
