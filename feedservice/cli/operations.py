@@ -27,6 +27,8 @@ from feedservice.web.metrics import Metric
 
 _PROBLEMS = 100
 """Problems that a status names; more are counted."""
+_PATIENCE = 3.0
+"""Seconds that the store may take to say whether it can be written: whoever asks how it is has little time."""
 
 
 logger = logging.getLogger("feedservice")
@@ -47,6 +49,7 @@ class Operations:
         self.announced: Callable[[], Awaitable[Announced | None]] = _silent
         """Says how announcing goes; None where nobody is told of anything."""
         self._pulling = asyncio.Lock()
+        self._asking: asyncio.Future[str | None] | None = None
 
     async def answer(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer a question of the control socket."""
@@ -75,15 +78,15 @@ class Operations:
         late = daemon.late()
         reasons = [] if daemon.ready else ["the first pass is not done yet" if daemon.report is None else "it is stopping"]
         refusal = await asyncio.to_thread(_unwritable, state)
-        forgetful = await asyncio.to_thread(self._forgetful) if daemon.report is not None else None
+        forgetful = await self._forgetful() if daemon.report is not None else None
         return reasons + [each for each in (refusal, forgetful, late) if each is not None]
 
-    def _forgetful(self) -> str | None:
-        try:
-            self.writable()
-        except StoreError as error:
-            return f"the store cannot be written: {error}"
-        return None
+    async def _forgetful(self) -> str | None:
+        # A server that is gone without a word answers nobody for a while: one asks it, and all wait for that one.
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(asyncio.to_thread(_refusal_of, self.writable))
+        await asyncio.wait([self._asking], timeout=_PATIENCE)
+        return self._asking.result() if self._asking.done() else "the store does not answer"
 
     def held(self) -> list[str]:
         """Return the keys of the feeds that the guard holds."""
@@ -241,6 +244,14 @@ def _next(report: Report | None) -> dict[str, Any] | None:
     first = report.coming[0] if report.coming else None
     about = {} if first is None else {"path": first.path, "title": first.title, "what": first.what.value}
     return {"at": report.due, **about}
+
+
+def _refusal_of(write: Callable[[], None]) -> str | None:
+    try:
+        write()
+    except StoreError as error:
+        return f"the store cannot be written: {error}"
+    return None
 
 
 def _unwritable(state: Path) -> str | None:
