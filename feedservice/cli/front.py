@@ -119,7 +119,7 @@ class Front:
     def show(self, loaded: Loaded, report: Report) -> None:
         """Serve what a pass published."""
         assert self.desk is not None
-        first = not self.desk.library.ready
+        first = not self.shows
         root = loaded.root / loaded.config.output
         published = [*report.published, *_last_good(report, root)]
         published += self._kept(report, {each.path for each in published}, root)
@@ -135,6 +135,11 @@ class Front:
             # What is here now stays: the collector need not look at it again and again while requests are answered.
             gc.collect()
             gc.freeze()
+
+    @property
+    def shows(self) -> bool:
+        """Tell whether a pass of this process is shown."""
+        return self.desk is not None and self.desk.library.ready
 
     def tell(self) -> None:
         """Say in the log, once, what is served and where."""

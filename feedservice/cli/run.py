@@ -27,6 +27,7 @@ from feedservice.cli.voice import Voice
 from feedservice.config import Loaded, load
 from feedservice.config.sections import seconds
 from feedservice.errors import RefusedError
+from feedservice.feeds import pages
 from feedservice.model import Problem
 from feedservice.service import allocator, journal
 from feedservice.service.control import NAME as CONTROL
@@ -103,12 +104,12 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer,
     voice = Voice(loaded, lambda: store_of(engine), front)
 
     def make(at: Loaded, wanted: Wanted, now: datetime) -> Report:
+        first = not front.shows
         report = engine.build(at, now=now, paths=wanted.paths, full=wanted.full, emptied=wanted.emptied)
         front.show(at, report)
         voice.shown(at)
         swept = engine.sweep(report)
-        if report.read > _MANY:
-            allocator.give_back_now()
+        _prepared(at, report, server, first=first)
         return swept
 
     def look(at: Loaded) -> bool:
@@ -164,6 +165,16 @@ async def _serve(loaded: Loaded, config: Path, place: Place, server: ForkServer,
     if held:
         logger.warning("held at the end: %s (feedservice release, or reject)", ", ".join(held))
     return held
+
+
+def _prepared(loaded: Loaded, report: Report, server: ForkServer, *, first: bool) -> None:
+    """Tidy up after a pass, and after the first do what else the next post that is saved would wait for."""
+    if report.read > _MANY:
+        allocator.give_back_now()
+    if first and not report.rendered:
+        if loaded.config.feeds.pages:
+            pages.prepare()
+        server.give(server.take())
 
 
 @contextlib.contextmanager
