@@ -81,6 +81,13 @@ def _rather(store: Row, file: Row, there: Container[str], posts: Mapping[str, Po
         for here, elsewhere in ((store.path in there, file.path in there), (_is(store, posts), _is(file, posts))):
             if here is not elsewhere:
                 return here
+        if (
+            store.sketch != file.sketch
+            and store.path not in posts
+            and any(post.sketch == store.sketch for post in posts.values())
+        ):
+            # It moved since, and has the text that the store knows: that of the file is an older one.
+            return True
     return _latest(store) > _latest(file)
 
 

@@ -265,6 +265,20 @@ def test_an_older_file_does_not_have_posts_back_where_others_are_now(make_site: 
     assert said(report) == []
 
 
+def test_a_post_that_moves_is_known_by_its_last_text_though_the_file_is_older(make_site: MakeSite) -> None:
+    loaded = make_site(POSTS, EXTRA)
+    passed(loaded, NOW)
+    known, older = ids(loaded), ledgerfile.place(loaded).read_bytes()
+    anew = post("Other", "2025-05-11 09:00", body="It says.\nAll else.\nNow.\nAnd then.")
+    make_site({"a.md": anew}, EXTRA)
+    passed(loaded, NOW + HOUR)
+    ledgerfile.place(loaded).write_bytes(older)
+    (loaded.root / "content" / "a.md").unlink()
+    make_site({"z.md": anew}, EXTRA)
+    passed(loaded, NOW + 2 * HOUR)
+    assert ids(loaded)["z.md"] == known["a.md"]
+
+
 def test_two_branches_and_the_store_are_one_ledger(make_site: MakeSite) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
