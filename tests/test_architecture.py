@@ -73,6 +73,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     # The transport is httpx's kind; the sender and what fetches old feeds make its requests and read its errors.
     "httpx": ("service.transport", "service.sender", "service.fetch"),
     "httptools": ("service.exchange", "web.connection"),
+    "structlog": ("service.journal",),
     "watchfiles": ("service.watch",),
     "apscheduler": ("service.timetable",),
     "uvicorn": ("web.connection", "web.protocol", "web.server"),

@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any, TextIO
 from feedservice import dates
 
 FIELDS = "fields"
+EventDict = MutableMapping[str, Any]
+"""As structlog hands a record from step to step."""
 LARGEST = 5_000_000
 """Bytes of a log file; then another is begun."""
 
@@ -30,36 +33,40 @@ def fields(**values: object) -> dict[str, Mapping[str, object]]:
     return {FIELDS: values}
 
 
-class Json(logging.Formatter):
-    """One object a line: time (UTC), level, message, where it comes from, and the values."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-            "logger": record.name,
-            **getattr(record, FIELDS, {}),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+def _values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Return what a record says, as a line of JSON has it: time (UTC), level, message, where it comes from, and the values."""
+    record: logging.LogRecord = event["_record"]
+    line: EventDict = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "message": event["event"],
+        "logger": record.name,
+        **getattr(record, FIELDS, {}),
+    }
+    if "exc_info" in event:
+        line["traceback"] = "".join(traceback.format_exception(*event["exc_info"])).rstrip("\n")
+    return line
 
 
-class Human(logging.Formatter):
-    """Time of day, level when it matters, message."""
+def _json() -> logging.Formatter:
+    """Return what makes one object of a record, in one line."""
+    # Only who writes a log pays for the import.
+    import structlog  # noqa: PLC0415
 
-    def __init__(self, *, colour: bool) -> None:
-        """``colour``: the reader is a terminal."""
-        super().__init__()
-        self._colour = colour
+    written = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    return structlog.stdlib.ProcessorFormatter(processors=[_values, written])
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and a traceback below it."""
-        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        text = told(at, record.levelname.lower(), record.getMessage(), colour=self._colour)
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+def _human(*, colour: bool) -> logging.Formatter:
+    """Return what makes a line of a record: time of day, level when it matters, message; ``colour``: for a terminal."""
+    import structlog  # noqa: PLC0415
+
+    def written(_logger: object, _method: str, line: EventDict) -> str:
+        at = datetime.fromisoformat(line["time"]).astimezone().strftime("%H:%M:%S")
+        text = told(at, line["level"], line["message"], colour=colour)
+        return f"{text}\n{line['traceback']}" if "traceback" in line else text
+
+    return structlog.stdlib.ProcessorFormatter(processors=[_values, written])
 
 
 def told(at: str, level: str, message: str, *, colour: bool) -> str:
@@ -100,10 +107,10 @@ def configure(*, file: Path | None, kept: int, stream: TextIO = sys.stderr, leve
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = _Rotating(file, maxBytes=LARGEST, backupCount=kept, encoding="utf-8")
-        handler.setFormatter(Json())
+        handler.setFormatter(_json())
     else:
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(Human(colour=True) if stream.isatty() else Json())
+        handler.setFormatter(_human(colour=True) if stream.isatty() else _json())
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
