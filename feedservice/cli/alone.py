@@ -12,9 +12,16 @@ from feedservice.service import lock
 from feedservice.service.lock import Holder, Lock
 
 
+class TakenError(RefusedError):
+    """Another process builds here."""
+
+
 @contextlib.contextmanager
 def only_one(loaded: Loaded) -> Iterator[Lock]:
-    """Hold the lock of the state directory. Raises ``RefusedError`` when another has it, or the directory cannot be written."""
+    """Hold the lock of the state directory.
+
+    Raises ``TakenError`` when another process has it, and ``RefusedError`` when the directory cannot be written.
+    """
     state = loaded.root / loaded.config.state
     try:
         held = lock.acquire(state, now=datetime.now(UTC))
@@ -24,7 +31,7 @@ def only_one(loaded: Loaded) -> Iterator[Lock]:
     if isinstance(held, Holder):
         who = f"process {held.pid}" if held.pid is not None else "another process"
         since = f" since {held.since:%Y-%m-%d %H:%M:%S} UTC" if held.since is not None else ""
-        raise RefusedError(
+        raise TakenError(
             f"{who} builds here{since}", "`feedservice rebuild` asks a running service to build; `feedservice stop` ends it"
         )
     with held:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import click
 
 from feedservice import dates
 from feedservice.cli import INVALID, output, storage
-from feedservice.cli.alone import only_one
+from feedservice.cli.alone import TakenError, only_one
 from feedservice.cli.options import as_of_option, config_option, json_option, loaded_of, now_of
 from feedservice.config import Loaded
 from feedservice.errors import ConfigError
@@ -61,18 +61,14 @@ def build(
     published, and the exit code is 1. A feed that the guard holds stays as it was (feedservice release, reject).
     Nobody is told: what is to be announced waits for feedservice run.
     With --as-of nothing is remembered and no feed is held: it shows what will be. Give it a directory of its own with --out.
+    Beside a running service, --out makes a preview of which nothing is remembered either.
     """
     loaded = loaded_of(ctx, own_config)
     now = now_of(loaded, as_of)
     allocator.keep()
     target = out or loaded.root / loaded.config.output
-    # A directory of its own is nobody else's; what is served is written by one at a time.
-    with (
-        ForkServer(prepare) as server,
-        only_one(loaded) if out is None else contextlib.nullcontext(),
-        output.progress() as progress,
-    ):
-        if out is None and as_of is None:
+    with ForkServer(prepare) as server, _alone(loaded, out, as_of) as remembers, output.progress() as progress:
+        if out is None and remembers:
             report, waiting = _remembered(loaded, server, now, strict=strict, emptied=emptied, progress=progress)
         else:
             waiting = None
@@ -85,7 +81,7 @@ def build(
                     strict=strict,
                     progress=progress,
                     server=server,
-                    remembers=as_of is None,
+                    remembers=remembers,
                     recall=recall,
                 )
     if as_json:
@@ -97,6 +93,27 @@ def build(
     if report.errors:
         nothing = report.guarded and not any(each.changed for each in report.published)
         ctx.exit(4 if strict or nothing else 1)
+
+
+@contextlib.contextmanager
+def _alone(loaded: Loaded, out: Path | None, as_of: str | None) -> Iterator[bool]:
+    """Be the only one who writes what is served and what is remembered; yield whether anything is to be remembered.
+
+    Another time is a question. So is another directory while somebody else builds here. Raises ``RefusedError``.
+    """
+    if out is None:
+        with only_one(loaded):
+            yield as_of is None
+        return
+    with contextlib.ExitStack() as held:
+        remembers = as_of is None
+        if remembers:
+            try:
+                held.enter_context(only_one(loaded))
+            except TakenError as error:
+                click.echo(f"{error}: {out} is a preview, of which nothing is remembered", err=True)
+                remembers = False
+        yield remembers
 
 
 def _remembered(

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from feedservice.config import Loaded
-from feedservice.errors import RefusedError
+from feedservice.errors import FeedserviceError, RefusedError
 from feedservice.service.memory import Memory
 from feedservice.service.publish import Recall, exported
 from feedservice.service.recall import recalled
@@ -43,20 +45,18 @@ def opened(loaded: Loaded) -> SqlStore:
 
 @contextlib.contextmanager
 def recalling(loaded: Loaded) -> Iterator[Recall]:
-    """Give a question what the store remembers, where there is one. Raises ``StoreError`` and ``RefusedError``.
+    """Give a question what the store remembers, where there is one.
 
-    A store that is damaged is of no use to a question, and no hindrance: the next pass says so, and makes it anew.
+    A store that is damaged, or cannot be reached from here as the database of a site from where its posts are checked, is of no
+    use to a question, and no hindrance: the ledger's file tells the ids.
     """
     if not exists(loaded):
         yield exported
         return
-    from feedservice.store import StoreError  # noqa: PLC0415 - as above
-
     try:
         store = opened(loaded)
-    except StoreError as error:
-        if not error.damaged:
-            raise
+    except FeedserviceError as error:
+        click.echo(f"warning: {error}; every post is read, and ids are those of the ledger's file", err=True)
         yield exported
         return
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from feedservice import __version__
 from feedservice.cli import VERBS, group
+from feedservice.service import lock
 
 CONFIG = "site: {title: T, url: 'https://example.org', timezone: Asia/Tokyo}\n"
 GOOD = "---\ntitle: Good\ndate: 2025-01-05 09:00\ncategory: News\n---\nText.\n"
@@ -112,6 +114,25 @@ def test_another_time_is_a_question_that_leaves_no_trace(site: Path) -> None:
     assert "ends.md" not in ids
     assert state() == before
     assert "nothing written" in run("build").stdout
+
+
+def test_who_remembers_builds_alone_wherever_the_files_go(site: Path) -> None:
+    """The ids that a build gives are those of the running service too: beside it, another directory is a preview."""
+    held = lock.acquire(site / ".feedservice", now=datetime.now(UTC))
+    assert isinstance(held, lock.Lock)
+    with held:
+        for words in ([], ["--as-of", "2025-06-01"]):
+            refused = run("build", *words)
+            assert refused.exit_code == 4
+            assert "builds here since" in refused.stderr
+        preview = run("build", "--out", "elsewhere")
+        assert preview.exit_code == 0
+        assert "elsewhere is a preview, of which nothing is remembered" in preview.stderr
+        assert run("build", "--out", "elsewhere", "--as-of", "2025-06-01").stderr == ""
+        assert {path.name for path in (site / ".feedservice").iterdir()} == {"lock"}
+    built = run("build", "--out", "elsewhere")
+    assert (built.exit_code, built.stderr) == (0, "")
+    assert (site / ".feedservice" / "ledger.jsonl").exists()
 
 
 def test_check_formats(site: Path) -> None:

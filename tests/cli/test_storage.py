@@ -131,18 +131,25 @@ def test_a_database_that_nobody_answers_for_is_an_error_in_a_sentence(tmp_path: 
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("state", ["damaged", "unreachable"])
 @pytest.mark.parametrize("question", ["check", "next", "render all", "diff"])
-def test_a_damaged_store_is_no_hindrance_to_a_question(tmp_path: Path, question: str) -> None:
+def test_a_store_that_cannot_be_read_is_no_hindrance_to_a_question(tmp_path: Path, question: str, state: str) -> None:
     content = tmp_path / "content"
     content.mkdir()
     (content / "a.md").write_text("---\ntitle: A\ndate: 2025-05-01 09:00\n---\nText.\n", encoding="utf-8")
-    (tmp_path / "config.yaml").write_text(
-        "site: {title: S, url: https://example.org, timezone: UTC}\nfeeds: {pages: false, compress: []}\n", encoding="utf-8"
-    )
-    config = ["--config", str(tmp_path / "config.yaml")]
+    file = tmp_path / "config.yaml"
+    file.write_text("site: {title: S, url: https://example.org, timezone: UTC}\nfeeds: {pages: false, compress: []}\n", "utf-8")
+    config = ["--config", str(file)]
     assert run(*config, "build").exit_code == 0
     before = run(*config, *question.split())
-    (tmp_path / ".feedservice" / "store.sqlite").write_bytes(b"no database " * 1000)
+    assert not before.stderr
+    if state == "damaged":
+        (tmp_path / ".feedservice" / "store.sqlite").write_bytes(b"no database " * 1000)
+    else:
+        # As where a change is checked before it is merged: the database of the site is elsewhere.
+        with file.open("a", encoding="utf-8") as more:
+            more.write(f"store: postgresql+psycopg://me@/feeds?host={tmp_path}\n")
     after = run(*config, *question.split())
-    assert (after.exit_code, after.output) == (before.exit_code, before.output)
-    assert after.exit_code == 0
+    assert (after.exit_code, after.stdout) == (before.exit_code, before.stdout) == (0, before.stdout)
+    assert after.stderr.startswith("warning: ")
+    assert "ids are those of the ledger's file" in after.stderr
