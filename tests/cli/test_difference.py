@@ -126,7 +126,7 @@ def test_a_database_that_cannot_be_reached_is_no_traceback(run: Run, tmp_path: P
     run("build")
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text() + f"\nstore: postgresql+psycopg://nobody@/none?host={tmp_path}\n")
-    for words in (["build"], ["diff"]):
+    for words in (["build"], ["log"]):
         result = run(*words)
         assert (result.exit_code, result.output.startswith("refused: ")) == (4, True)
 

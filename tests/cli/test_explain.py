@@ -144,7 +144,7 @@ def test_what_a_wrong_clock_has_published_is_out(run: Run, tmp_path: Path) -> No
     served = next(path for path in (tmp_path / ".feedservice" / "served").iterdir() if '"feed": "all"' in path.read_text("utf-8"))
     had = json.loads(served.read_text("utf-8"))
     had["entries"].append([row["id"], "Later", row["link"], "2125-05-04T00:00:00+00:00", "2125-05-04T00:00:00+00:00", ""])
-    served.write_text(json.dumps(had), "utf-8")
+    served.write_text(json.dumps(had) + "\n", "utf-8")
     assert "publish Later" not in run("next").output
     said = run("explain", "later.md").output
     assert "  in all: its time has not come, but the clock was ahead when it was published, and what is out stays" in said
