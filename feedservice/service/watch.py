@@ -24,7 +24,7 @@ from watchfiles._rust_notify import RustNotify
 from feedservice.service import mounts, scan
 from feedservice.service.settling import Held, Patience, Settled, Stamp, looked, noticed
 
-_STEP = 25
+_STEP = 30
 """Milliseconds between two looks at what the system has told; the last of them brought nothing new."""
 _SLOW_STEP = 200
 """The same for what seldom changes, the configuration and whether the content directory is there: each look costs a little."""
