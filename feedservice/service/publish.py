@@ -193,8 +193,7 @@ class Pass:
                 else:
                     output.commit()
             except OSError as error:
-                message = f"cannot write {error.filename or f'{self.out} or {state}'}: {error.strerror}"
-                raise RefusedError(message, "check permissions and free space; nothing was changed") from error
+                raise self._refused(error, state) from error
         clock.mark("write")
         remembering = remember.Remembering(store=store, state=state, keep=self._kept, announce=self.announce)
         changed = () if refused else making.remember(remembering)
@@ -220,14 +219,29 @@ class Pass:
         )
 
     def _served(self, memory: Memory, collected: Collected) -> dict[str, Served]:
-        """Return what readers have of the feeds; the store says it of those of which the state directory does not (any more)."""
+        """Return what readers have of the feeds; the store says it of those of which the state directory does not (any more).
+
+        That is written down before anything else is: when this pass takes the last post of a feed and is cut off, neither the
+        content nor the store tells the next one that there was such a feed. Raises ``RefusedError``.
+        """
+        state = self.loaded.root / self.loaded.config.state
         for spec in collected.plan.specs:
             made = memory.shelf.get(spec.key)
             if made is not None and made.ids and memory.at is not None and spec.key not in memory.served:
                 members = [each.id for each in collected.members(spec.key)]
-                memory.served[spec.key] = guarding.again(spec, made.ids, collected.identified.rows, memory.at, members)
+                found = guarding.again(spec, made.ids, collected.identified.rows, memory.at, members)
+                memory.served[spec.key] = found
+                if self.remembers:
+                    try:
+                        guarding.remember(state, found)
+                    except OSError as error:
+                        raise self._refused(error, state) from error
         # What nobody subscribes to surprises nobody.
         return memory.served if self.remembers else {}
+
+    def _refused(self, error: OSError, state: Path) -> RefusedError:
+        message = f"cannot write {error.filename or f'{self.out} or {state}'}: {error.strerror}"
+        return RefusedError(message, "check permissions and free space; nothing was changed")
 
     @property
     def _kept(self) -> timedelta:

@@ -91,3 +91,16 @@ def test_what_readers_have_is_known_by_the_store_when_the_state_directory_lost_i
     one_pass(loaded, NOW + 3 * HOUR)
     (found,) = guarding.served(state).values()
     assert [each.title for each in found.entries] == ["T6", "T4", "Late"]
+
+
+def test_what_the_store_knew_of_readers_is_written_down_at_once(make_site: MakeSite) -> None:
+    """A pass that takes a feed its last post, and is cut off, leaves nobody else who knows that there was such a feed."""
+    loaded = make_site({"a.md": post("A", "2025-05-10 09:00")}, "feeds: {pages: false, formats: [atom]}\n")
+    one_pass(loaded, NOW)
+    state = loaded.root / loaded.config.state
+    before = guarding.served(state)
+    shutil.rmtree(state / "served")
+    one_pass(loaded, NOW + HOUR)
+    found = guarding.served(state)
+    assert found.keys() == before.keys()
+    assert [each.id for each in found["all"].entries] == [each.id for each in before["all"].entries]
