@@ -388,5 +388,11 @@ class Making:
             dataclasses.replace(each, changed=False) if each.changed else each
             for each in self.output.published[part.start : part.end]
         )
-        stats = {each.path: stat_of(self.output.root, each) for each in files}
+        before = self.memory.shelf.get(part.shelved.key)
+        was = before.stats if before is not None else {}
+        # Of a file that stays it is known what it was when it was written. It may be another now, of which nothing is known.
+        stats = {
+            each.path: was.get(each.path, "") if self.output.keeps(each.path) else stat_of(self.output.root, each)
+            for each in files
+        }
         return dataclasses.replace(part.shelved, published=files, stats=stats)

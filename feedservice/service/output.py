@@ -148,6 +148,10 @@ class Output:
             self._kept.add(each.path)
             self.published.append(each)
 
+    def keeps(self, path: str) -> bool:
+        """Tell whether a file was only taken in, and not put."""
+        return path in self._kept
+
     def commit(self) -> None:
         """Rename everything that is staged, the coded forms of a file before the file. Raises ``OSError``."""
         self._gather(0)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from feedservice.errors import RefusedError
 from feedservice.feeds.difference import Served, Shown
 from feedservice.service import guarding
+from feedservice.service.guarding import Decisions
 from tests.service.conftest import MakeSite
 from tests.service.test_crashes import engine_of, one_pass
 from tests.service.test_publish import post
@@ -104,3 +106,26 @@ def test_what_the_store_knew_of_readers_is_written_down_at_once(make_site: MakeS
     found = guarding.served(state)
     assert found.keys() == before.keys()
     assert [each.id for each in found["all"].entries] == [each.id for each in before["all"].entries]
+
+
+def test_an_older_store_knows_nothing_of_the_documents_of_a_feed_that_is_held(make_site: MakeSite) -> None:
+    """It has places of entries in documents that are others now: a feed that is let go is not put together by them."""
+    extra = "feeds: {category_feeds: false, pages: false, formats: [atom], compress: []}\nguard: {new: 2}\n"
+    loaded = make_site({f"{at}.md": post(f"T{at}", f"2025-05-{10 + at} 09:00") for at in range(4)}, extra)
+    state = loaded.root / loaded.config.state
+    one_pass(loaded, NOW)
+    older = {file: file.read_bytes() for file in state.glob("store*")}
+    # Every entry stands elsewhere afterwards.
+    make_site({"3.md": post("A longer title", "2025-05-13 09:00", body="A longer text. " * 9)}, extra)
+    one_pass(loaded, NOW + HOUR)
+    for file in state.glob("store*"):
+        file.unlink()
+    for file, data in older.items():
+        file.write_bytes(data)
+    make_site({f"new/{at}.md": post(f"New {at}", f"2025-04-{10 + at} 09:00", body=f"New {at}.") for at in range(3)}, extra)
+    with contextlib.closing(engine_of(loaded)) as engine:
+        assert engine.build(loaded, now=NOW + 2 * HOUR).guarded
+        guarding.decide(state, Decisions(released={key: each.key for key, each in guarding.decisions(state).held.items()}))
+        assert engine.build(loaded, now=NOW + 3 * HOUR).guarded == ()
+    titles = [each.findtext("{*}title") for each in etree.parse(loaded.root / "public/feeds/all.atom").iterfind("{*}entry")]
+    assert titles == ["A longer title", "T2", "T1", "T0", "New 2", "New 1", "New 0"]
