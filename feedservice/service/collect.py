@@ -357,7 +357,7 @@ def _digests(paths: Sequence[str], memory: Memory, fatal: Collection[str]) -> di
 
 def _judged(config: Config, step: Step, memory: Memory, ask: Ask) -> frozenset[str] | None:
     """Bring the roster up to date; return the keys of the feeds that can be other than before, None for all."""
-    roster, had = memory.roster, guarding.had(memory.served, ask.now)
+    roster, had = memory.roster, guarding.had(memory.served, ask.now) | memory.unsaid()
     if roster is not None:
         # What the last pass published counts for what becomes of it now.
         roster.addresses, roster.had = memory.addresses, had

@@ -163,6 +163,10 @@ class Memory:
         for path in self.troubled | self.standing.keys():
             yield from (self.standing[path].parsed if path in self.standing else self.known[path].parsed).problems
 
+    def unsaid(self) -> frozenset[str]:
+        """Return the keys of the feeds with entries of which the state directory does not say what readers have (any more)."""
+        return frozenset(key for key, each in self.shelf.items() if key and each.ids and key not in self.served)
+
     def settle(self) -> None:
         """Take over from the roster what time has done to the posts that it asked about."""
         roster = self.roster
