@@ -129,3 +129,17 @@ def test_an_older_store_knows_nothing_of_the_documents_of_a_feed_that_is_held(ma
         assert engine.build(loaded, now=NOW + 3 * HOUR).guarded == ()
     titles = [each.findtext("{*}title") for each in etree.parse(loaded.root / "public/feeds/all.atom").iterfind("{*}entry")]
     assert titles == ["A longer title", "T2", "T1", "T0", "New 2", "New 1", "New 0"]
+
+
+def test_a_category_is_kept_for_its_readers_when_what_they_have_is_lost_as_it_empties(make_site: MakeSite) -> None:
+    extra = "feeds: {pages: false, formats: [atom]}\n"
+    loaded = make_site(
+        {f"{at}.md": post(f"T{at}", f"2025-05-{10 + at} 09:00", "categories: [Tea]\n" * (at == 1)) for at in range(3)}, extra
+    )
+    one_pass(loaded, NOW)
+    shutil.rmtree(loaded.root / loaded.config.state / "served")
+    (loaded.root / "content" / "1.md").unlink()
+    with contextlib.closing(engine_of(loaded)) as engine:
+        report = engine.build(loaded, now=NOW + HOUR)
+        assert "tea" in {spec.key for spec in report.feeds}
+        assert b"<entry" not in (engine.out / "feeds/tea.atom").read_bytes()

@@ -186,7 +186,7 @@ def test_an_open_store_knows_when_it_cannot_be_written_any_more(path: Path) -> N
         assert store.lost()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a while")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a while, and CI is root")
 def test_an_open_store_knows_when_it_may_not_be_written_any_more() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
